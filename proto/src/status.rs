@@ -1,0 +1,31 @@
+//! Errors between programs: a gRPC status with google.rpc.ErrorInfo, whose reason callers go by.
+
+use std::collections::HashMap;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+/// The domain of every reason.
+pub const DOMAIN: &str = "p2p";
+
+/// A status with a stable reason, a sentence, and the ids that it is about.
+pub fn status<const N: usize>(
+    code: Code,
+    reason: &'static str,
+    message: impl Into<String>,
+    ids: [(&str, String); N],
+) -> Status {
+    let ids: HashMap<String, String> = ids.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+    Status::with_error_details(code, message, ErrorDetails::with_error_info(reason, DOMAIN, ids))
+}
+
+/// The reason of a status, if it is one of ours.
+pub fn reason(status: &Status) -> Option<String> {
+    let info = status.get_details_error_info()?;
+    (info.domain == DOMAIN).then_some(info.reason)
+}
+
+/// An id that a status is about.
+pub fn metadata(status: &Status, key: &str) -> Option<String> {
+    status.get_details_error_info()?.metadata.remove(key)
+}

@@ -1,0 +1,13 @@
+//! How a program lives and dies: environment, logs, PostgreSQL, gRPC, health, shutdown.
+
+pub mod env;
+pub mod grpc;
+pub mod postgres;
+mod program;
+mod tasks;
+mod telemetry;
+
+pub use env::{Env, EnvError};
+pub use program::run;
+pub use tasks::Tasks;
+pub use tokio_util::sync::CancellationToken as Stop;

@@ -1,0 +1,127 @@
+//! PostgreSQL: the pool of a service, and transactions that are run again when they lost a race.
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, TransactionTrait,
+};
+
+use crate::{Env, EnvError};
+
+/// Where PostgreSQL is when nothing is said.
+pub const DEFAULT_URL: &str = "postgresql://p2p_user:p2p_password@localhost:5432/p2p_trading";
+
+const POOL_CONNECTIONS: u32 = 10;
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Bounds on the server's side: a statement, a wait for a lock, a transaction left open.
+const SERVER_TIMEOUTS: [(&str, &str); 3] =
+    [("statement_timeout", "10s"), ("lock_timeout", "5s"), ("idle_in_transaction_session_timeout", "10s")];
+const TRIES: u32 = 5;
+
+/// How a service reaches its schema.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// postgresql://...
+    pub url: String,
+    /// The service's schema.
+    pub schema: &'static str,
+    /// Most connections at once.
+    pub connections: u32,
+}
+
+impl Config {
+    /// From the service's own variable, else `DATABASE_URL`; pool size from `DATABASE_POOL`.
+    ///
+    /// # Errors
+    /// When `DATABASE_POOL` is no number.
+    pub fn from_env(env: &Env, variable: &'static str, schema: &'static str) -> Result<Self, EnvError> {
+        let url = env.optional(variable).unwrap_or_else(|| env.text("DATABASE_URL", DEFAULT_URL));
+        Ok(Self { url, schema, connections: env.value("DATABASE_POOL", POOL_CONNECTIONS)? })
+    }
+}
+
+/// A pool that connects when it is first needed and again whenever it must.
+///
+/// # Errors
+/// When the URL is none.
+pub async fn connect(config: &Config) -> Result<DatabaseConnection, DbErr> {
+    let mut options = ConnectOptions::new(&config.url);
+    options
+        .set_schema_search_path(config.schema)
+        .max_connections(config.connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_lazy(true)
+        .sqlx_logging(false)
+        .map_sqlx_postgres_opts(|options| options.options(SERVER_TIMEOUTS));
+    Database::connect(options).await
+}
+
+/// A boxed future that borrows the transaction.
+pub type InTransaction<'a, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
+
+/// Runs the work in one transaction and commits it; from the start again when PostgreSQL chose it as the loser
+/// of a deadlock or a serialisation conflict. An error rolls everything back.
+///
+/// # Errors
+/// The work's own error, or the database's as the work's error type.
+pub async fn transact<T, E, W>(db: &DatabaseConnection, work: W) -> Result<T, E>
+where
+    E: From<DbErr> + AsDbErr,
+    W: for<'a> Fn(&'a DatabaseTransaction) -> InTransaction<'a, T, E>,
+{
+    let mut tries = 1;
+    loop {
+        match attempt(db, &work).await {
+            Err(error) if tries < TRIES && error.as_db_err().is_some_and(lost_race) => {
+                tries += 1;
+                tracing::debug!(tries, "transaction lost a race, again");
+            }
+            result => return result,
+        }
+    }
+}
+
+async fn attempt<T, E, W>(db: &DatabaseConnection, work: &W) -> Result<T, E>
+where
+    E: From<DbErr>,
+    W: for<'a> Fn(&'a DatabaseTransaction) -> InTransaction<'a, T, E>,
+{
+    let transaction = db.begin().await?;
+    match work(&transaction).await {
+        Ok(value) => {
+            transaction.commit().await?;
+            Ok(value)
+        }
+        Err(error) => {
+            transaction.rollback().await?;
+            Err(error)
+        }
+    }
+}
+
+/// Errors that may stem from the database.
+pub trait AsDbErr {
+    /// The database's error, if it is one.
+    fn as_db_err(&self) -> Option<&DbErr>;
+}
+
+impl AsDbErr for DbErr {
+    fn as_db_err(&self) -> Option<&DbErr> {
+        Some(self)
+    }
+}
+
+/// The SQLSTATE of an error, if PostgreSQL gave one.
+pub fn sql_state(error: &DbErr) -> Option<String> {
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(e))
+        | DbErr::Query(RuntimeErr::SqlxError(e))
+        | DbErr::Conn(RuntimeErr::SqlxError(e)) => Some(e.as_database_error()?.code()?.into_owned()),
+        _ => None,
+    }
+}
+
+/// Whether the same transaction can be expected to succeed when it is run again at once.
+fn lost_race(error: &DbErr) -> bool {
+    matches!(sql_state(error).as_deref(), Some("40001" | "40P01"))
+}

@@ -1,0 +1,65 @@
+//! From `main` to the exit code.
+
+use std::{future::Future, process::ExitCode, time::Duration};
+
+use anyhow::Context;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::timeout,
+};
+
+use crate::{Env, Stop, telemetry};
+
+const GRACE_SECONDS: u64 = 10;
+
+/// Runs a program until it ends by itself or SIGTERM or SIGINT stops it. It then has `SHUTDOWN_GRACE_SECONDS`
+/// to drain. The exit code is 0 when it ended well and in time.
+pub fn run<P, F>(name: &'static str, program: P) -> ExitCode
+where
+    P: FnOnce(Env, Stop) -> F,
+    F: Future<Output = anyhow::Result<()>>,
+{
+    match try_run(name, program) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The log may not have started yet.
+            eprintln!("{name}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn try_run<P, F>(name: &'static str, program: P) -> anyhow::Result<()>
+where
+    P: FnOnce(Env, Stop) -> F,
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let env = Env::load()?;
+    telemetry::start(&env)?;
+    let grace = env.seconds("SHUTDOWN_GRACE_SECONDS", GRACE_SECONDS)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start tokio")?;
+    let result = runtime.block_on(until_drained(name, program, env, grace));
+    runtime.shutdown_background();
+    result
+}
+
+async fn until_drained<P, F>(name: &str, program: P, env: Env, grace: Duration) -> anyhow::Result<()>
+where
+    P: FnOnce(Env, Stop) -> F,
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stop = Stop::new();
+    let mut program = std::pin::pin!(program(env, stop.clone()));
+    tokio::select! {
+        result = &mut program => return result,
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!(program = name, grace_seconds = grace.as_secs(), "stopping");
+    stop.cancel();
+    timeout(grace, program).await.context("did not drain within SHUTDOWN_GRACE_SECONDS")??;
+    tracing::info!(program = name, "stopped");
+    Ok(())
+}

@@ -1,0 +1,59 @@
+# One command each. `make` alone lists them.
+
+CARGO ?= cargo
+LOCAL := target/release/local
+COMPOSE ?= docker compose
+
+.DEFAULT_GOAL := help
+.PHONY: help build up demo test seed migrate migration db-shell clean-db \
+	docker-up docker-down docker-logs fmt lint
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+build:
+	$(CARGO) build --release --workspace
+
+up: build ## the whole system, until Ctrl-C: PostgreSQL, Redis, migrations, seed, the four programs
+	@$(LOCAL) up --with-parent
+
+demo: build ## one trade against the running system, step by step
+	@$(LOCAL) demo
+
+test: ## every test, on a PostgreSQL and a Redis of its own (ARGS=... goes to the test runner)
+	$(CARGO) build --workspace --all-targets
+	@if $(CARGO) nextest --version >/dev/null 2>&1; \
+	then exec target/debug/local test -- $(CARGO) nextest run --workspace $(ARGS); \
+	else exec target/debug/local test -- $(CARGO) test --workspace $(ARGS); fi
+
+seed: build ## put the running system back to the seed data, dated tomorrow
+	@$(LOCAL) with -- target/release/seed
+
+migrate: build ## bring the database up to date
+	@$(LOCAL) with -- target/release/migrate up
+
+migration: build ## a new empty migration: NAME=add_something SERVICE=catalog|matching|order
+	@test -n "$(NAME)" -a -n "$(SERVICE)" || { echo 'say NAME=add_something SERVICE=catalog|matching|order' >&2; exit 2; }
+	@target/release/migrate new "$(SERVICE)" "$(NAME)"
+
+db-shell: build ## psql on the running system's database
+	@$(LOCAL) db-shell
+
+clean-db: build ## remove the private database; nothing may run
+	@$(LOCAL) clean-db
+
+docker-up: ## PostgreSQL and Redis in containers
+	$(COMPOSE) up --detach --wait
+
+docker-down: ## stop the containers; their data stays
+	$(COMPOSE) down
+
+docker-logs: ## what the containers say
+	$(COMPOSE) logs --follow
+
+fmt: ## format the code
+	$(CARGO) fmt --all
+
+lint: ## formatting and clippy, as the checks do
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings

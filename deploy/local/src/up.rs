@@ -1,0 +1,338 @@
+//! `local up`: the whole system in one command.
+
+use std::{fs, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+
+use anyhow::Context;
+use p2p_runtime::Env;
+use tokio::{
+    net::TcpStream,
+    process::Command,
+    time::{Instant, sleep},
+};
+
+use crate::{
+    account::Account,
+    addresses::{self, Addresses},
+    checkout::Checkout,
+    guard::{Order, StopSignal},
+    guarded::{self, Guarded},
+    lock, ports,
+    postgres::{self, Durability, Postgres},
+    redis::{self, Redis},
+    run_file::RunFile,
+    signals::{Lifetime, Signals},
+    system::System,
+    tools::{self, Tool},
+};
+
+const POSTGRES_PORT: u16 = 5432;
+const POSTGRES_CONNECTIONS: u32 = 200;
+const REDIS_PORT: u16 = 6379;
+const REDIS_DATABASES: u32 = 16;
+const READY_WITHIN: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(50);
+const GRACE_SECONDS: u64 = 10;
+
+/// Where the data is, and who owns the server: decides when it is seeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Database {
+    /// Started here, for development only.
+    Private,
+    /// What `DATABASE_URL` names: seeded when there is nothing in it, and never again.
+    Theirs,
+}
+
+/// Starts everything, then waits. The exit code is 0 when it was stopped and not when something died.
+///
+/// # Errors
+/// When one runs already, something cannot be started, or something dies.
+pub async fn run(env: &Env, checkout: &Checkout, lifetime: Lifetime) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::listen(lifetime)?;
+    let local = checkout.local();
+    let _lock = match lock::launcher(&local) {
+        Err(error) if error.is::<lock::Running>() => return Err(with_url(error, checkout)),
+        result => result?,
+    };
+    let mut system = System::default();
+    let result = tokio::select! {
+        result = run_all(env, checkout, &mut system) => result,
+        () = signals.received() => Ok(()),
+    };
+    if let Err(error) = &result {
+        say(&format!("failed: {error:#}"));
+    }
+    say("stopping");
+    RunFile::remove(&local);
+    system.stop(say).await;
+    Ok(if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn with_url(error: anyhow::Error, checkout: &Checkout) -> anyhow::Error {
+    match RunFile::of_the_running(&checkout.local()) {
+        Ok(Some(running)) => anyhow::anyhow!("{error}: {}", running.bap_url),
+        _ => error,
+    }
+}
+
+/// Ends only with an error.
+async fn run_all(env: &Env, checkout: &Checkout, system: &mut System) -> anyhow::Result<()> {
+    let addresses = Addresses::from_env(env)?;
+    lock::earlier_guards_gone(&checkout.local()).await?;
+    addresses.ensure_free()?;
+    let launcher = Launcher { env, checkout, addresses, account: Account::for_servers()? };
+    let (database, environment) = launcher.start_servers(system).await?;
+    launcher.fill(system, database, &environment).await?;
+    let run_file = launcher.start_programs(system, environment).await?;
+    run_file.write(&checkout.local())?;
+    launcher.welcome(&run_file);
+    Err(system.a_death().await)
+}
+
+type Environment = Vec<(String, String)>;
+
+struct Launcher<'a> {
+    env: &'a Env,
+    checkout: &'a Checkout,
+    addresses: Addresses,
+    account: Option<Account>,
+}
+
+impl Launcher<'_> {
+    /// PostgreSQL and Redis, unless the environment names others. Returns what the programs must know.
+    async fn start_servers(&self, system: &mut System) -> anyhow::Result<(Database, Environment)> {
+        let own_postgres = self.env.optional("DATABASE_URL").is_none();
+        let own_redis = self.env.optional("REDIS_URL").is_none();
+        let wanted = [(own_postgres, Tool::Postgres), (own_redis, Tool::Redis)];
+        let wanted: Vec<_> = wanted.into_iter().filter(|(own, _)| *own).map(|(_, tool)| tool).collect();
+        let tools = tools::find_or_install(self.env, &wanted).await?;
+        // Installing may have made the account `postgres`.
+        let account = Account::for_servers()?.or_else(|| self.account.clone());
+        let data = self.checkout.data(account.as_ref())?;
+
+        let mut environment = Vec::new();
+        let mut database = Database::Theirs;
+        if let Some(bin) = tools.postgres {
+            let postgres = Postgres {
+                bin: &bin,
+                folder: data.join("postgres"),
+                account: account.as_ref(),
+                port: ports::from(POSTGRES_PORT)?,
+                connections: POSTGRES_CONNECTIONS,
+                durability: Durability::Durable,
+            };
+            environment.extend(self.start_postgres(&postgres, system).await?);
+            database = Database::Private;
+        }
+        if let Some(program) = tools.redis {
+            let redis = Redis {
+                program: &program,
+                folder: data.join("redis"),
+                account: account.as_ref(),
+                port: ports::from(REDIS_PORT)?,
+                databases: REDIS_DATABASES,
+            };
+            redis.prepare()?;
+            system.add(self.guarded("redis", redis.order()?, &[])?);
+            system.while_alive(redis::answers(redis.port)).await?;
+            say(&format!("redis on 127.0.0.1:{}, in memory", redis.port));
+            environment.push(("REDIS_URL".into(), redis.url()));
+        }
+        Ok((database, environment))
+    }
+
+    async fn start_postgres(
+        &self,
+        postgres: &Postgres<'_>,
+        system: &mut System,
+    ) -> anyhow::Result<Environment> {
+        postgres.prepare().await?;
+        system.add(self.guarded("postgres", postgres.order()?, &[])?);
+        let superuser = postgres.superuser_url();
+        let make = async {
+            let db = postgres::answers(&superuser).await?;
+            postgres::make_development_database(&db).await?;
+            Ok(db.close().await?)
+        };
+        system.while_alive(make).await.context("cannot make the development database")?;
+        say(&format!("postgres on 127.0.0.1:{}, data in {}", postgres.port, postgres.folder.display()));
+        let url = |user: &str| format!("postgresql://{user}@127.0.0.1:{}/p2p_trading", postgres.port);
+        let urls = [
+            ("DATABASE_URL", url("p2p_user:p2p_password")),
+            ("CATALOG_DATABASE_URL", url("p2p_catalog")),
+            ("MATCHING_DATABASE_URL", url("p2p_matching")),
+            ("ORDER_DATABASE_URL", url("p2p_order")),
+        ];
+        let unset = urls.into_iter().filter(|(name, _)| self.env.optional(name).is_none());
+        Ok(unset.map(|(name, url)| (name.to_owned(), url)).collect())
+    }
+
+    /// Migrates, and seeds what has nothing to sell.
+    async fn fill(
+        &self,
+        system: &mut System,
+        database: Database,
+        environment: &Environment,
+    ) -> anyhow::Result<()> {
+        system.while_alive(one_off("migrate", &["up"], environment)).await?;
+        say("migrated");
+        let url = environment.iter().find(|(name, _)| name == "DATABASE_URL").map(|(_, url)| url.clone());
+        let url = url.or_else(|| self.env.optional("DATABASE_URL")).context("no database")?;
+        let something = match database {
+            Database::Private => "SELECT FROM catalog.catalog_offers WHERE time_window_end > now()",
+            Database::Theirs => "SELECT FROM catalog.providers",
+        };
+        let db = postgres::connect(&url).await?;
+        let full = postgres::holds(&db, &format!("EXISTS ({something})")).await?;
+        db.close().await?;
+        if full {
+            say("not seeded: there are offers already (`make seed` starts afresh)");
+            return Ok(());
+        }
+        system.while_alive(one_off("seed", &[], environment)).await?;
+        say("seeded");
+        Ok(())
+    }
+
+    /// The three services, then the gateway that calls them.
+    async fn start_programs(&self, system: &mut System, environment: Environment) -> anyhow::Result<RunFile> {
+        let services = [
+            ("catalog", self.addresses.catalog),
+            ("matching", self.addresses.matching),
+            ("order", self.addresses.order),
+        ];
+        for (name, address) in services {
+            system.add(self.program(name, &environment)?);
+            system.while_alive(listens(name, address)).await?;
+            say(&format!("{name} on {address}"));
+        }
+        system.add(self.program("gateway", &environment)?);
+        let bap_url = addresses::url(self.addresses.bap);
+        let cds_url = addresses::url(self.addresses.cds);
+        for url in [&bap_url, &cds_url] {
+            system.while_alive(healthy(url)).await?;
+        }
+        Ok(RunFile {
+            pid: std::process::id(),
+            bap_url,
+            cds_url,
+            environment: environment.into_iter().collect(),
+        })
+    }
+
+    fn program(&self, name: &'static str, environment: &Environment) -> anyhow::Result<Guarded> {
+        let program = beside_this(name)?;
+        let order = Order {
+            command: vec![program.into_os_string().into_string().ok().context("a path is not UTF-8")?],
+            folder: None,
+            account: None,
+            stop: StopSignal::Terminate,
+            grace: guarded::program_grace(self.env.seconds("SHUTDOWN_GRACE_SECONDS", GRACE_SECONDS)?),
+            lock: None,
+            remove: None,
+        };
+        self.guarded(name, order, environment)
+    }
+
+    fn guarded(
+        &self,
+        name: &'static str,
+        order: Order,
+        environment: &[(String, String)],
+    ) -> anyhow::Result<Guarded> {
+        let order = Order { lock: Some(lock::guards_file(&self.checkout.local())), ..order };
+        Guarded::start(name, &order, environment, &self.checkout.logs())
+    }
+
+    fn welcome(&self, running: &RunFile) {
+        let Addresses { catalog, matching, order, .. } = self.addresses;
+        println!(
+            "
+the system is up
+    buyer and seller   {}
+    discovery          {}
+    logs               {}
+
+    make demo                              (in a second terminal) a trade, step by step
+    curl {}/health
+    grpcurl -plaintext {catalog} list      (matching {matching}, order {order})
+
+Ctrl-C stops it
+",
+            running.bap_url,
+            running.cds_url,
+            self.checkout.logs().display(),
+            running.bap_url
+        );
+    }
+}
+
+/// A program that lies beside this one.
+///
+/// # Errors
+/// When it was not built.
+pub fn beside_this(name: &str) -> anyhow::Result<PathBuf> {
+    let this = std::env::current_exe().context("cannot tell which file this program is")?;
+    let file = this.with_file_name(name);
+    anyhow::ensure!(file.is_file(), "{} is not built", file.display());
+    Ok(file)
+}
+
+/// Runs one of our programs to its end.
+///
+/// # Errors
+/// When it fails.
+pub async fn one_off(
+    name: &str,
+    arguments: &[&str],
+    environment: impl IntoIterator<Item = &(String, String)>,
+) -> anyhow::Result<()> {
+    let mut command = Command::new(beside_this(name)?);
+    command.args(arguments).envs(environment.into_iter().map(|(name, text)| (name, text)));
+    let status = command.kill_on_drop(true).status().await.with_context(|| format!("cannot run {name}"))?;
+    anyhow::ensure!(status.success(), "{name} failed ({status})");
+    Ok(())
+}
+
+async fn listens(name: &str, address: SocketAddr) -> anyhow::Result<()> {
+    let deadline = Instant::now() + READY_WITHIN;
+    while TcpStream::connect(address).await.is_err() {
+        anyhow::ensure!(Instant::now() < deadline, "{name} does not listen on {address}; see its log");
+        sleep(POLL).await;
+    }
+    Ok(())
+}
+
+async fn healthy(url: &str) -> anyhow::Result<()> {
+    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
+    let deadline = Instant::now() + READY_WITHIN;
+    loop {
+        let seen = match client.get(format!("{url}/health")).send().await {
+            Ok(answer) if answer.status().is_success() => return Ok(()),
+            Ok(answer) => answer.status().to_string(),
+            Err(error) => error.to_string(),
+        };
+        anyhow::ensure!(Instant::now() < deadline, "{url}/health does not answer 200: {seen}");
+        sleep(POLL).await;
+    }
+}
+
+/// Removes the private database.
+///
+/// # Errors
+/// When something runs, or the files cannot be removed.
+pub async fn clean(checkout: &Checkout) -> anyhow::Result<ExitCode> {
+    let _lock = lock::launcher(&checkout.local()).context("stop it first")?;
+    lock::earlier_guards_gone(&checkout.local()).await?;
+    let data = checkout.data(Account::for_servers()?.as_ref())?;
+    for folder in ["postgres", "redis"].map(|name| data.join(name)) {
+        if folder.exists() {
+            fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+            say(&format!("removed {}", folder.display()));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn say(line: &str) {
+    println!("local: {line}");
+}

@@ -1,8 +1,8 @@
 //! Migrations of the matching service's schema.
 
-use sea_orm_migration::prelude::*;
-
 mod m20261122_213000_provider_trust;
+
+use sea_orm_migration::prelude::*;
 
 /// Brings the schema up to date.
 pub struct Migrator;

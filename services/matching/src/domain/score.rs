@@ -1,5 +1,5 @@
 //! Scores: the only floats of the service. Ratios are taken of whole numbers, and what leaves is rounded to nine
-//! decimals, so that 0.7975 is shown and compared as 0.7975.
+//! decimals, so that 0.9025 is shown and compared as 0.9025.
 #![allow(clippy::float_arithmetic, reason = "scores are ratios, neither energy nor money")]
 
 use std::{fmt, str::FromStr};
@@ -172,9 +172,9 @@ mod tests {
 
     #[test]
     fn a_sum_that_floats_get_wrong_is_shown_right() {
-        // 0.40 x 1 + 0.35 x 0.60 + 0.25 x 0.75 is 0.4 + 0.21 + 0.1875 = 0.7975; in f64 it is 0.7974999999999999.
-        let scores = Weights::default().scores(1.0, Trust::new(0.60, 5, 3).unwrap(), 0.75);
-        assert_eq!(scores.total.value().to_string(), "0.7975");
+        // 0.40 x 1 + 0.35 x 0.9 + 0.25 x 0.75 is 0.4 + 0.315 + 0.1875 = 0.9025; in f64 it is 0.9025000000000001.
+        let scores = Weights::default().scores(1.0, Trust::new(0.9, 10, 9).unwrap(), 0.75);
+        assert_eq!(scores.total.value().to_string(), "0.9025");
     }
 
     #[test]

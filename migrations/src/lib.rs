@@ -5,6 +5,7 @@
 pub mod catalog;
 pub mod matching;
 pub mod order;
+pub mod reset;
 pub mod roles;
 pub mod scaffold;
 

@@ -36,7 +36,7 @@ pub enum ConfigError {
     #[error(transparent)]
     Variable(#[from] EnvError),
     /// Each weight is one, but not all three together.
-    #[error("MATCH_WEIGHT_PRICE, MATCH_WEIGHT_TRUST and MATCH_WEIGHT_TIME cannot be used: {0}")]
+    #[error("MATCH_WEIGHT_PRICE, MATCH_WEIGHT_TRUST and MATCH_WEIGHT_TIME cannot be used")]
     Weights(#[from] WeightsError),
 }
 
@@ -64,8 +64,9 @@ impl Config {
 mod tests {
     use super::*;
 
+    /// As the program says it before it ends.
     fn refusal<const N: usize>(variables: [(&str, &str); N]) -> String {
-        Config::from_env(&Env::of(variables)).unwrap_err().to_string()
+        format!("{:#}", anyhow::Error::from(Config::from_env(&Env::of(variables)).unwrap_err()))
     }
 
     #[test]

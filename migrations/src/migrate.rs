@@ -1,1 +1,49 @@
-fn main() {}
+//! The migrating program.
+//!
+//! - `migrate` or `migrate up`: brings all schemas up to date, then makes the services' roles where it may.
+//! - `migrate new SERVICE NAME`: writes an empty migration and registers it.
+
+use std::{env, path::Path, process::ExitCode};
+
+use anyhow::{Context, bail};
+use p2p_domain::Clock;
+use p2p_migrations::{Service, roles, scaffold, up_one};
+use p2p_runtime::{Env, postgres};
+
+const USAGE: &str = "usage: migrate [up] | migrate new catalog|matching|order NAME";
+
+fn main() -> ExitCode {
+    p2p_runtime::run("migrate", |env, _stop| async move {
+        let arguments: Vec<String> = env::args().skip(1).collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        match arguments[..] {
+            [] | ["up"] => up(&env).await,
+            ["new", service, name] => new(service, name),
+            _ => bail!(USAGE),
+        }
+    })
+}
+
+async fn up(env: &Env) -> anyhow::Result<()> {
+    let url = env.text("DATABASE_URL", postgres::DEFAULT_URL);
+    for service in Service::ALL {
+        let schema = service.schema();
+        for migration in up_one(&url, service).await? {
+            println!("{schema}: took {migration}");
+        }
+        println!("{schema}: up to date");
+    }
+    for service in Service::ALL {
+        let role = roles::Role::of(service, env)?;
+        let outcome = roles::make(&url, &role).await.with_context(|| format!("cannot make {role}"))?;
+        println!("{role}: {outcome}");
+    }
+    Ok(())
+}
+
+fn new(service: &str, name: &str) -> anyhow::Result<()> {
+    let Some(service) = Service::ALL.into_iter().find(|s| s.name() == service) else { bail!(USAGE) };
+    let file = scaffold::write(Path::new("migrations/src"), service, name, Clock::system().now())?;
+    println!("{}: made and registered", file.display());
+    Ok(())
+}

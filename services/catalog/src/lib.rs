@@ -1,1 +1,27 @@
-//! x
+//! The catalog: providers, energy items, trade offers and the stock behind them.
+
+pub mod app;
+mod config;
+pub mod domain;
+mod error;
+mod grpc;
+pub mod store;
+
+pub use config::Config;
+pub use error::{Error, Kind};
+
+use p2p_proto::catalog::catalog_service_server::CatalogServiceServer;
+use p2p_runtime::Stop;
+use tokio::net::TcpListener;
+use tonic::service::Routes;
+
+/// Serves the catalog on the listener until `stop`, then lets calls under way end.
+///
+/// # Errors
+/// When the database's URL is none or the transport fails.
+pub async fn serve(config: Config, listener: TcpListener, stop: Stop) -> anyhow::Result<()> {
+    let store = store::Store::connect(&config.database).await?;
+    let pool = store.pool();
+    let routes = Routes::new(CatalogServiceServer::new(grpc::Catalog::new(store)));
+    p2p_runtime::grpc::serve(routes, pool, listener, stop).await
+}

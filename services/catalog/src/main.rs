@@ -1,1 +1,18 @@
-fn main() {}
+//! The catalog service: read the environment, listen, serve until told to stop.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use p2p_catalog::Config;
+use tokio::net::TcpListener;
+
+fn main() -> ExitCode {
+    p2p_runtime::run("catalog", |env, stop| async move {
+        let config = Config::from_env(&env)?;
+        let listener = TcpListener::bind(config.address)
+            .await
+            .with_context(|| format!("cannot listen on CATALOG_ADDR {}", config.address))?;
+        tracing::info!(address = %listener.local_addr()?, "catalog serves gRPC");
+        p2p_catalog::serve(config, listener, stop).await
+    })
+}

@@ -1,1 +1,28 @@
-//! x
+//! The matching service: whom to buy from. It owns trust in providers and ranks offers.
+
+mod app;
+mod config;
+mod domain;
+mod error;
+mod grpc;
+mod store;
+
+pub use config::{Config, ConfigError};
+pub use domain::{Policy, Share, Weights, WeightsError};
+
+use p2p_runtime::Stop;
+use tokio::net::TcpListener;
+use tonic::service::Routes;
+
+use crate::{grpc::Matching, store::Store};
+
+/// Serves `p2p.matching.v1.MatchingService` on the listener until `stop`.
+///
+/// # Errors
+/// When the database's URL is none or the transport fails. A database that is away is no reason not to start.
+pub async fn serve(config: Config, listener: TcpListener, stop: Stop) -> anyhow::Result<()> {
+    let db = p2p_runtime::postgres::connect(&config.database).await?;
+    tracing::info!(address = %listener.local_addr()?, policy = %config.policy, "matching is listening");
+    let matching = Matching::new(Store::new(db.clone()), config.policy);
+    p2p_runtime::grpc::serve(Routes::new(matching.into_server()), db, listener, stop).await
+}

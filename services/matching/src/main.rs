@@ -1,1 +1,17 @@
-fn main() {}
+//! The matching program.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use p2p_matching::Config;
+use tokio::net::TcpListener;
+
+fn main() -> ExitCode {
+    p2p_runtime::run("matching", |env, stop| async move {
+        let config = Config::from_env(&env)?;
+        let address = config.address;
+        let listener =
+            TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+        p2p_matching::serve(config, listener, stop).await
+    })
+}

@@ -1,6 +1,9 @@
 //! For tests only: a fresh database and a fresh Redis per test, on the private servers that `make test` starts.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpStream,
+};
 
 use anyhow::Context;
 use sea_orm::{ConnectionTrait, Database};
@@ -10,8 +13,8 @@ use uuid::Uuid;
 /// The private PostgreSQL's superuser URL, and the private Redis's.
 const POSTGRES: &str = "TEST_DATABASE_URL";
 const REDIS: &str = "TEST_REDIS_URL";
-/// How many databases the private Redis has.
-const REDIS_DATABASES: u32 = 4096;
+/// How many databases of the private Redis are given out, from 1 on: fred keeps their number in one byte.
+const REDIS_DATABASES: u32 = 255;
 
 #[allow(clippy::disallowed_methods, reason = "tests have no configuration to read it from")]
 fn variable(name: &'static str) -> anyhow::Result<String> {
@@ -23,25 +26,56 @@ fn variable(name: &'static str) -> anyhow::Result<String> {
 /// # Errors
 /// When there is no private PostgreSQL or a migration fails.
 pub async fn database() -> anyhow::Result<String> {
+    let url = empty_database().await?;
+    p2p_migrations::up(&url).await?;
+    Ok(url)
+}
+
+/// A new database without anything in it. Returns its URL.
+///
+/// # Errors
+/// When there is no private PostgreSQL.
+pub async fn empty_database() -> anyhow::Result<String> {
     let mut url = Url::parse(&variable(POSTGRES)?)?;
     let name = format!("test_{}", Uuid::new_v4().simple());
     let admin = Database::connect(url.as_str()).await?;
     admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await?;
     admin.close().await?;
     url.set_path(&name);
-    p2p_migrations::up(url.as_str()).await?;
     Ok(url.into())
 }
 
-/// An empty logical database of the private Redis. Returns its URL.
+/// An empty logical database of the private Redis. Returns its URL. It stays the test's own until 255 others have
+/// been given out.
 ///
 /// # Errors
 /// When there is no private Redis.
 pub fn redis() -> anyhow::Result<String> {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
     let mut url = Url::parse(&variable(REDIS)?)?;
-    let first = std::process::id().wrapping_mul(61);
-    let number = first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % REDIS_DATABASES;
+    let mut redis = RedisLine::connect(&url)?;
+    let given: u32 = redis.ask("INCR testkit:given")?.trim_start_matches(':').parse()?;
+    let number = 1 + given % REDIS_DATABASES;
+    redis.ask(&format!("SELECT {number}"))?;
+    redis.ask("FLUSHDB")?;
     url.set_path(&number.to_string());
     Ok(url.into())
+}
+
+/// As much of a Redis client as [`redis`] needs: one line there, one line back.
+struct RedisLine(BufReader<TcpStream>);
+
+impl RedisLine {
+    fn connect(url: &Url) -> anyhow::Result<Self> {
+        let host = url.host_str().context("TEST_REDIS_URL has no host")?;
+        let stream = TcpStream::connect((host, url.port().unwrap_or(6379)));
+        Ok(Self(BufReader::new(stream.context("the private Redis is away: run the tests with `make test`")?)))
+    }
+
+    fn ask(&mut self, command: &str) -> anyhow::Result<String> {
+        write!(self.0.get_mut(), "{command}\r\n")?;
+        let mut answer = String::new();
+        self.0.read_line(&mut answer)?;
+        anyhow::ensure!(!answer.starts_with('-'), "Redis answers {command} with {answer}");
+        Ok(answer.trim_end().to_owned())
+    }
 }

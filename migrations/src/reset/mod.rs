@@ -1,0 +1,80 @@
+//! Puts a development system back to exactly the seed's state: two providers, their items, offers and trust, and
+//! nothing else.
+
+mod loopback;
+mod redis;
+mod rows;
+mod tables;
+
+pub use loopback::{Loopback, Refusal};
+
+use std::time::Duration;
+
+use anyhow::Context;
+use p2p_domain::Clock;
+use p2p_runtime::postgres::sql_state;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, TransactionTrait};
+
+/// How often it is tried against programs that work on the same rows, and how long it waits in between.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(200);
+/// Serialisation conflict, deadlock, lock not got, and a row of a running program between two of our statements
+/// (a child of what is deleted; a twin of what is inserted).
+const CONFLICTS: [&str; 5] = ["40001", "40P01", "55P03", "23503", "23505"];
+
+/// What was done to the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Emptied {
+    /// `schema.table` and how many rows were deleted of it.
+    pub tables: Vec<(String, u64)>,
+}
+
+/// Empties every table but the migrators' own and `gateways`, and inserts the seed's rows, dated tomorrow: all in
+/// one transaction, while the programs run.
+///
+/// # Errors
+/// When the database cannot be reached, has no schemas yet, or programs keep the rows locked.
+pub async fn database(place: &Loopback, clock: &Clock) -> anyhow::Result<Emptied> {
+    let db = crate::connect(place.database(), "public").await.context("cannot connect to DATABASE_URL")?;
+    let result = until_done(&db, clock).await;
+    db.close().await?;
+    let tables = result.context("cannot put the database back to the seed's state")?;
+    anyhow::ensure!(!tables.is_empty(), "the database has no schemas yet: run `migrate` first");
+    Ok(Emptied { tables })
+}
+
+/// Removes the buyers' state from Redis: the keys `txn:*` and `msg:*`, no others. Returns how many there were.
+///
+/// # Errors
+/// When Redis is away.
+pub async fn cache(place: &Loopback) -> anyhow::Result<u64> {
+    redis::remove_keys(place.redis()).await
+}
+
+async fn until_done(db: &DatabaseConnection, clock: &Clock) -> Result<Vec<(String, u64)>, DbErr> {
+    let mut tries = 1;
+    loop {
+        match attempt(db, clock).await {
+            Err(error) if tries < TRIES && is_conflict(&error) => {
+                tries += 1;
+                tokio::time::sleep(PAUSE).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+async fn attempt(db: &DatabaseConnection, clock: &Clock) -> Result<Vec<(String, u64)>, DbErr> {
+    let transaction = db.begin().await?;
+    transaction.execute_unprepared("SET LOCAL lock_timeout = '5s'").await?;
+    let emptied = tables::empty(&transaction).await?;
+    if !emptied.is_empty() {
+        rows::insert(&transaction, clock).await?;
+    }
+    transaction.commit().await?;
+    Ok(emptied)
+}
+
+fn is_conflict(error: &DbErr) -> bool {
+    sql_state(error).is_some_and(|state| CONFLICTS.contains(&state.as_str()))
+}

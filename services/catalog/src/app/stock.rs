@@ -1,0 +1,33 @@
+//! Steps that the stock commands share. Each command locks in one order: the reservation, the items, the offers;
+//! only then, in statements of their own, does it look at runs. A statement sees what was committed when it
+//! began, so one that waited for a lock must not also choose blocks.
+
+use crate::{
+    Error,
+    domain::{Lot, Move, Reservation, free},
+    store::Tx,
+};
+
+/// Moves what a reservation covers within the counters, which must hold it.
+pub(super) async fn move_counters(tx: Tx<'_>, to: Move, lots: &[Lot]) -> Result<(), Error> {
+    if let Some(item) = tx.move_items(to, lots).await?.first() {
+        return Err(short("catalog_items", item.to_string()));
+    }
+    if let Some(offer) = tx.move_offers(to, lots).await?.first() {
+        return Err(short("catalog_offers", offer.to_string()));
+    }
+    Ok(())
+}
+
+fn short(table: &'static str, id: String) -> Error {
+    Error::Impossible { table, id, why: "its counters are below what reservations cover".to_owned() }
+}
+
+/// Frees the runs of a reservation's order and merges them with their free neighbours.
+pub(super) async fn free_runs(tx: Tx<'_>, reservation: &Reservation) -> Result<(), Error> {
+    for lot in reservation.state.lots() {
+        let old = tx.runs_around(&lot.offer, reservation.order).await?;
+        tx.replace_runs(&lot.offer, &old, &free(&old)).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! The catalog's environment.
+//!
+//! | variable | default | meaning |
+//! |---|---|---|
+//! | `CATALOG_ADDR` | 127.0.0.1:50051 | where gRPC is served |
+//! | `CATALOG_DATABASE_URL` | `DATABASE_URL` | PostgreSQL with schema `catalog` |
+//! | `DATABASE_POOL` | 10 | most connections at once |
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use p2p_runtime::{Env, EnvError, postgres};
+
+const PORT: u16 = 50_051;
+
+/// How the catalog is run.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where gRPC is served.
+    pub address: SocketAddr,
+    /// Where the tables are.
+    pub database: postgres::Config,
+}
+
+impl Config {
+    /// Reads the variables above.
+    ///
+    /// # Errors
+    /// Names the variable that cannot be used.
+    pub fn from_env(env: &Env) -> Result<Self, EnvError> {
+        Ok(Self {
+            address: env.value("CATALOG_ADDR", (Ipv4Addr::LOCALHOST, PORT).into())?,
+            database: postgres::Config::from_env(env, "CATALOG_DATABASE_URL", "catalog")?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_catalogs_own_database_url_comes_before_the_common_one() {
+        let common = ("DATABASE_URL", "postgresql://all");
+        let own = ("CATALOG_DATABASE_URL", "postgresql://own");
+        assert_eq!(Config::from_env(&Env::of([common])).unwrap().database.url, "postgresql://all");
+        assert_eq!(Config::from_env(&Env::of([common, own])).unwrap().database.url, "postgresql://own");
+        assert!(Config::from_env(&Env::of([("CATALOG_ADDR", "nowhere")])).is_err());
+    }
+}

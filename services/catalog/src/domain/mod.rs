@@ -1,0 +1,21 @@
+//! What is for sale and the rules of its stock. Pure: no I/O, no clock.
+
+mod counters;
+mod invalid;
+mod item;
+mod label;
+mod listing;
+mod offer;
+mod reservation;
+mod run;
+mod search;
+
+pub use counters::{Committed, Counters, Move};
+pub use invalid::Invalid;
+pub use item::{Item, Provider};
+pub use label::Label;
+pub use listing::Listing;
+pub use offer::{Offer, Price};
+pub use reservation::{Line, Lot, Refusal, Reservation, State, Terms, add_up, lots_of};
+pub use run::{Run, Taken, Use, free, resize, take};
+pub use search::{Cursor, Filter, PageSize, Search, storable};

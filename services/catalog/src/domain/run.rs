@@ -1,0 +1,193 @@
+//! Runs of consecutive blocks. The runs of an offer tile its blocks, numbered from 0.
+//!
+//! Each function is given runs of one offer in ascending order and returns what becomes of them.
+
+use p2p_domain::OrderId;
+
+/// Who has a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// Nobody.
+    Free,
+    /// Held for an order.
+    Held(OrderId),
+    /// Sold to an order.
+    Sold(OrderId),
+}
+
+/// Consecutive blocks with one use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    /// Number of the first block, from 0.
+    pub first: i64,
+    /// How many, at least 1.
+    pub blocks: i64,
+    /// Who has them.
+    pub used: Use,
+}
+
+/// What taking blocks makes of free runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// The given runs as they are now.
+    pub runs: Vec<Run>,
+    /// How many blocks the given runs could not give.
+    pub missing: i64,
+}
+
+impl Run {
+    /// Number of the block behind the last.
+    fn end(self) -> i64 {
+        self.first + self.blocks
+    }
+
+    fn continues(self, before: Self) -> bool {
+        self.used == before.used && self.first == before.end()
+    }
+}
+
+/// Takes blocks for an order from free runs: from the first runs, each at its tail, so that a run that is merely
+/// shortened keeps its first block.
+pub fn take(free: &[Run], blocks: i64, order: OrderId) -> Taken {
+    let mut missing = blocks;
+    let mut runs = Vec::with_capacity(free.len() + 1);
+    for &run in free {
+        let taken = missing.min(run.blocks);
+        let kept = run.blocks - taken;
+        missing -= taken;
+        if kept > 0 {
+            runs.push(Run { blocks: kept, ..run });
+        }
+        if taken > 0 {
+            runs.push(Run { first: run.first + kept, blocks: taken, used: Use::Held(order) });
+        }
+    }
+    Taken { runs, missing }
+}
+
+/// Frees all of the given runs, which are an order's and their free neighbours, and merges those that meet.
+pub fn free(runs: &[Run]) -> Vec<Run> {
+    merged(runs.iter().map(|run| Run { used: Use::Free, ..*run }))
+}
+
+/// Makes an offer longer or shorter. Given are all its runs, or at least the last when it grows. New blocks are
+/// added behind the last one; free blocks go from behind, and what stood behind them moves up. None when more
+/// blocks than the new length are taken.
+pub fn resize(runs: &[Run], blocks: i64) -> Option<Vec<Run>> {
+    let end = runs.last().map_or(0, |last| last.end());
+    if blocks >= end {
+        let added = Run { first: end, blocks: blocks - end, used: Use::Free };
+        return Some(merged(runs.iter().copied().chain((added.blocks > 0).then_some(added))));
+    }
+    let mut excess = end - blocks;
+    let mut kept: Vec<Run> = Vec::with_capacity(runs.len());
+    for &run in runs.iter().rev() {
+        let dropped = if run.used == Use::Free { excess.min(run.blocks) } else { 0 };
+        excess -= dropped;
+        if dropped < run.blocks {
+            kept.push(Run { blocks: run.blocks - dropped, ..run });
+        }
+    }
+    (excess == 0).then(|| closed_up(kept.into_iter().rev()))
+}
+
+fn closed_up(runs: impl Iterator<Item = Run>) -> Vec<Run> {
+    let mut end = 0;
+    merged(runs.map(move |run| {
+        let moved = Run { first: end, ..run };
+        end = moved.end();
+        moved
+    }))
+}
+
+/// Joins free runs that meet. Runs of orders stay as they are.
+fn merged(runs: impl Iterator<Item = Run>) -> Vec<Run> {
+    let mut joined: Vec<Run> = Vec::new();
+    for run in runs {
+        match joined.last_mut() {
+            Some(last) if run.used == Use::Free && run.continues(*last) => last.blocks += run.blocks,
+            _ => joined.push(run),
+        }
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const ORDER: OrderId = OrderId(Uuid::nil());
+
+    fn free_run(first: i64, blocks: i64) -> Run {
+        Run { first, blocks, used: Use::Free }
+    }
+
+    fn held(first: i64, blocks: i64) -> Run {
+        Run { first, blocks, used: Use::Held(ORDER) }
+    }
+
+    #[test]
+    fn taking_shortens_the_tail_of_a_free_run() {
+        let taken = take(&[free_run(0, 100)], 30, ORDER);
+        assert_eq!(taken, Taken { runs: vec![free_run(0, 70), held(70, 30)], missing: 0 });
+    }
+
+    #[test]
+    fn a_run_taken_whole_only_changes_its_use() {
+        let taken = take(&[free_run(0, 3), free_run(10, 5), free_run(20, 5)], 5, ORDER);
+        assert_eq!(taken.runs, [held(0, 3), free_run(10, 3), held(13, 2), free_run(20, 5)]);
+    }
+
+    #[test]
+    fn what_the_runs_cannot_give_is_missing() {
+        assert_eq!(take(&[free_run(0, 3)], 5, ORDER), Taken { runs: vec![held(0, 3)], missing: 2 });
+    }
+
+    #[test]
+    fn freed_blocks_merge_with_both_neighbours() {
+        assert_eq!(free(&[free_run(0, 5), held(5, 5), free_run(10, 5)]), [free_run(0, 15)]);
+        assert_eq!(free(&[held(0, 5), held(7, 5)]), [free_run(0, 5), free_run(7, 5)]);
+    }
+
+    #[test]
+    fn growing_extends_a_free_end_or_adds_one() {
+        assert_eq!(resize(&[], 5), Some(vec![free_run(0, 5)]));
+        assert_eq!(resize(&[free_run(10, 5)], 20), Some(vec![free_run(10, 10)]));
+        assert_eq!(resize(&[held(10, 5)], 20), Some(vec![held(10, 5), free_run(15, 5)]));
+    }
+
+    #[test]
+    fn shrinking_drops_free_blocks_from_behind_and_closes_the_gap() {
+        let runs = [free_run(0, 70), held(70, 20), free_run(90, 10)];
+        assert_eq!(resize(&runs, 95), Some(vec![free_run(0, 70), held(70, 20), free_run(90, 5)]));
+        assert_eq!(resize(&runs, 50), Some(vec![free_run(0, 30), held(30, 20)]));
+        assert_eq!(resize(&runs, 20), Some(vec![held(0, 20)]));
+        assert_eq!(resize(&runs, 19), None);
+        assert_eq!(resize(&[free_run(0, 5)], 0), Some(vec![]));
+    }
+
+    proptest! {
+        #[test]
+        fn taking_and_freeing_again_leaves_the_runs_as_they_were(
+            lengths in prop::collection::vec((1..50_i64, 1..5_i64), 1..8),
+            blocks in 1..200_i64,
+        ) {
+            let mut end = 0;
+            let before: Vec<Run> = lengths
+                .into_iter()
+                .map(|(blocks, gap)| {
+                    let run = free_run(end, blocks);
+                    end += blocks + gap;
+                    run
+                })
+                .collect();
+            let taken = take(&before, blocks, ORDER);
+            let held: i64 = taken.runs.iter().filter(|run| run.used != Use::Free).map(|run| run.blocks).sum();
+            prop_assert_eq!(held + taken.missing, blocks);
+            prop_assert_eq!(free(&taken.runs), before);
+        }
+    }
+}

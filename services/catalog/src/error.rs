@@ -1,0 +1,160 @@
+//! What can go wrong in the catalog, and what callers are told of it.
+
+use p2p_domain::{Energy, ItemId, OfferId, OrderId, ProviderId};
+use p2p_proto::InvalidMessage;
+use tonic::{Code, Status};
+
+use crate::{domain::Invalid, store::DatabaseError};
+
+/// An operation or rule that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A value breaks a rule of the catalog.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// A message cannot be what it should be.
+    #[error(transparent)]
+    Message(#[from] InvalidMessage),
+    /// No such provider.
+    #[error("provider {0} is unknown")]
+    ProviderNotFound(ProviderId),
+    /// No such item, or another provider's.
+    #[error("item {0} is unknown")]
+    ItemNotFound(ItemId),
+    /// The order never asked for stock.
+    #[error("order {0} has no reservation")]
+    ReservationNotFound(OrderId),
+    /// An item cannot pass to another provider.
+    #[error("item {0} belongs to another provider")]
+    ItemFixed(ItemId),
+    /// An offer cannot sell something else, or in other blocks.
+    #[error("the {field} of offer {offer} cannot change")]
+    OfferFixed {
+        /// Which offer.
+        offer: OfferId,
+        /// What cannot change.
+        field: &'static str,
+    },
+    /// An item's new total is below what is held or sold.
+    #[error("{committed} kWh of item {item} are held or sold")]
+    ItemBelowCommitted {
+        /// Which item.
+        item: ItemId,
+        /// Held or sold.
+        committed: Energy,
+    },
+    /// An offer's new total is below what is held or sold.
+    #[error("{committed} kWh of offer {offer} are held or sold")]
+    OfferBelowCommitted {
+        /// Which offer.
+        offer: OfferId,
+        /// Held or sold.
+        committed: Energy,
+    },
+    /// The database holds what the catalog never writes.
+    #[error("impossible row {id} in {table}: {why}")]
+    Impossible {
+        /// Which table.
+        table: &'static str,
+        /// Which row.
+        id: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The database failed.
+    #[error("the database failed")]
+    Database(#[source] DatabaseError),
+}
+
+/// What callers have to tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The request cannot be meant.
+    Invalid,
+    /// What it names is not there.
+    NotFound,
+    /// What it names does not allow it.
+    Refused,
+    /// To be tried again.
+    Unavailable,
+    /// A fault of ours.
+    Internal,
+}
+
+impl Error {
+    /// What it is to callers.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Invalid(_) | Self::Message(_) => Kind::Invalid,
+            Self::ProviderNotFound(_) | Self::ItemNotFound(_) | Self::ReservationNotFound(_) => {
+                Kind::NotFound
+            }
+            Self::ItemFixed(_)
+            | Self::OfferFixed { .. }
+            | Self::ItemBelowCommitted { .. }
+            | Self::OfferBelowCommitted { .. } => Kind::Refused,
+            Self::Database(error) if error.is_passing() => Kind::Unavailable,
+            Self::Impossible { .. } | Self::Database(_) => Kind::Internal,
+        }
+    }
+
+    /// The stable name that callers go by.
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Invalid(invalid) => invalid.reason(),
+            Self::Message(_) => "INVALID_MESSAGE",
+            Self::ProviderNotFound(_) => "PROVIDER_NOT_FOUND",
+            Self::ItemNotFound(_) => "ITEM_NOT_FOUND",
+            Self::ReservationNotFound(_) => "RESERVATION_NOT_FOUND",
+            Self::ItemFixed(_) => "ITEM_FIXED",
+            Self::OfferFixed { .. } => "OFFER_FIXED",
+            Self::ItemBelowCommitted { .. } | Self::OfferBelowCommitted { .. } => "STOCK_BELOW_COMMITTED",
+            Self::Impossible { .. } => "IMPOSSIBLE_ROW",
+            Self::Database(error) if error.is_passing() => "DATABASE_UNAVAILABLE",
+            Self::Database(_) => "DATABASE_FAILED",
+        }
+    }
+
+    /// The id that it is about, by its name.
+    fn id(&self) -> Option<(&'static str, String)> {
+        match self {
+            Self::ProviderNotFound(id) => Some(("provider_id", id.to_string())),
+            Self::ItemNotFound(id) | Self::ItemFixed(id) | Self::ItemBelowCommitted { item: id, .. } => {
+                Some(("item_id", id.to_string()))
+            }
+            Self::OfferFixed { offer: id, .. } | Self::OfferBelowCommitted { offer: id, .. } => {
+                Some(("offer_id", id.to_string()))
+            }
+            Self::ReservationNotFound(id) => Some(("order_id", id.to_string())),
+            Self::Invalid(_) | Self::Message(_) | Self::Impossible { .. } | Self::Database(_) => None,
+        }
+    }
+}
+
+impl From<Error> for Status {
+    /// Logs what is no fault of the caller's; the client learns nothing of our insides.
+    fn from(error: Error) -> Self {
+        let (code, message) = match error.kind() {
+            Kind::Invalid => (Code::InvalidArgument, error.to_string()),
+            Kind::NotFound => (Code::NotFound, error.to_string()),
+            Kind::Refused => (Code::FailedPrecondition, error.to_string()),
+            Kind::Unavailable => {
+                tracing::warn!(error = chain(&error), "the database does not answer");
+                (Code::Unavailable, "the catalog's database does not answer".to_owned())
+            }
+            Kind::Internal => {
+                tracing::error!(error = chain(&error), "a call failed");
+                (Code::Internal, "the catalog failed".to_owned())
+            }
+        };
+        match error.id() {
+            Some(id) => p2p_proto::status(code, error.reason(), message, [id]),
+            None => p2p_proto::status(code, error.reason(), message, []),
+        }
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

@@ -1,0 +1,128 @@
+//! Messages to values: the one place where they are checked.
+
+use p2p_domain::{Energy, Money, OfferId, OrderId, TimeWindow};
+use p2p_proto::{
+    InvalidMessage,
+    catalog::{
+        Filter as FilterMessage, ReserveBlocksRequest, SearchCatalogRequest, StockLine, UpsertItemRequest,
+        UpsertOfferRequest, UpsertProviderRequest,
+    },
+    common, required,
+};
+
+use crate::{
+    Error,
+    app::reserve_blocks::Wish,
+    domain::{
+        Counters, Filter, Invalid, Item, Label, Line, Offer, PageSize, Price, Provider, Search, add_up,
+        storable,
+    },
+};
+
+const MOST_IDS: usize = 1_000;
+const SCHEDULED: &str = "SCHEDULED";
+const PER_KWH: &str = "PER_KWH";
+const DAILY: &str = "DAILY";
+
+pub(super) fn provider(request: UpsertProviderRequest) -> Result<Provider, Error> {
+    let provider = required(request.provider, "provider")?;
+    Ok(Provider {
+        id: id(&provider.id)?,
+        name: Label::parse(&provider.name, "provider.name")?.required("provider.name")?,
+    })
+}
+
+pub(super) fn item(request: UpsertItemRequest) -> Result<Item, Error> {
+    let item = required(request.item, "item")?;
+    let source_type = Label::parse(&item.source_type, "item.source_type")?.required("item.source_type")?;
+    let production =
+        item.production_windows.into_iter().map(TimeWindow::try_from).collect::<Result<_, _>>()?;
+    let total = energy(item.total_wh)?;
+    Ok(Item {
+        id: id(&item.id)?,
+        provider: id(&item.provider_id)?,
+        source_type: source_type.capitals(),
+        delivery_mode: Label::parse(&item.delivery_mode, "item.delivery_mode")?.or(SCHEDULED),
+        meter: Label::parse(&item.meter_id, "item.meter_id")?,
+        production: Item::production(production)?,
+        total,
+        stock: Counters::all_free(total),
+    })
+}
+
+pub(super) fn offer(request: UpsertOfferRequest) -> Result<Offer, Error> {
+    let offer = required(request.offer, "offer")?;
+    let price = required(offer.price_per_kwh, "offer.price_per_kwh")?;
+    let total = energy(offer.total_wh)?;
+    Ok(Offer {
+        id: id(&offer.id)?,
+        item: id(&offer.item_id)?,
+        provider: id(&offer.provider_id)?,
+        price: Price::new(Money::try_from(price)?)?,
+        block: Offer::block(energy(offer.block_wh)?, total)?,
+        total,
+        stock: Counters::all_free(total),
+        window: window(required(offer.window, "offer.window")?)?,
+        pricing_model: Label::parse(&offer.pricing_model, "offer.pricing_model")?.or(PER_KWH),
+        settlement_type: Label::parse(&offer.settlement_type, "offer.settlement_type")?.or(DAILY),
+    })
+}
+
+/// What can be no offer's id names an unknown offer, which is left out.
+pub(super) fn offer_ids(ids: &[String]) -> Result<Vec<OfferId>, Error> {
+    if ids.len() > MOST_IDS {
+        return Err(Invalid::TooManyIds.into());
+    }
+    Ok(ids.iter().filter_map(|id| OfferId::parse(id).ok()).collect())
+}
+
+pub(super) fn search(request: SearchCatalogRequest) -> Result<Search, Error> {
+    let SearchCatalogRequest { filter: message, page_size, cursor } = request;
+    Ok(Search {
+        filter: message.map(filter).transpose()?.unwrap_or_default(),
+        page: PageSize::new(page_size)?,
+        after: if cursor.is_empty() { None } else { Some(cursor.parse()?) },
+    })
+}
+
+fn filter(filter: FilterMessage) -> Result<Filter, Error> {
+    let source_type = filter.source_type.map(|text| Label::parse(&text, "filter.source_type")).transpose()?;
+    Ok(Filter {
+        source_type: source_type.map(Label::capitals),
+        min_available: energy(filter.min_available_wh.unwrap_or_default())?,
+        window: filter.window.map(window).transpose()?,
+    })
+}
+
+pub(super) fn wish(request: ReserveBlocksRequest) -> Result<Wish, Error> {
+    let lines = request.lines.into_iter().map(line).collect::<Result<_, Error>>()?;
+    Ok(Wish {
+        order: order(&request.order_id)?,
+        transaction: id(&request.transaction_id)?,
+        lines: add_up(lines)?,
+    })
+}
+
+fn line(line: StockLine) -> Result<Line, Error> {
+    Ok(Line { offer: id(&line.offer_id)?, quantity_wh: line.quantity_wh })
+}
+
+pub(super) fn order(text: &str) -> Result<OrderId, Error> {
+    id(text)
+}
+
+pub(super) fn reason(text: &str) -> Result<Label, Error> {
+    Ok(Label::parse(text, "reason")?)
+}
+
+fn id<T: std::str::FromStr<Err = p2p_domain::IdError>>(text: &str) -> Result<T, Error> {
+    text.parse().map_err(|e| InvalidMessage::Id(e).into())
+}
+
+fn energy(wh: i64) -> Result<Energy, Error> {
+    Energy::from_wh(wh).map_err(|e| InvalidMessage::Energy(e).into())
+}
+
+fn window(window: common::TimeWindow) -> Result<TimeWindow, Error> {
+    Ok(storable(TimeWindow::try_from(window)?)?)
+}

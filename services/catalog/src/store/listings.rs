@@ -1,0 +1,84 @@
+//! Offers read together with their items and providers.
+
+use chrono::{DateTime, Utc};
+use p2p_domain::OfferId;
+use rust_decimal::Decimal;
+use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
+
+use super::{Store, items, offers, sql};
+use crate::{
+    Error,
+    domain::{Label, Listing, Search},
+};
+
+const COLUMNS: &str = "
+    SELECT o.id AS o_id, o.item_id AS o_item_id, o.provider_id AS o_provider_id, o.price_value AS o_price_value,
+           o.currency AS o_currency, o.block_qty AS o_block_qty, o.max_qty AS o_max_qty,
+           o.available_qty AS o_available_qty, o.reserved_qty AS o_reserved_qty, o.sold_qty AS o_sold_qty,
+           o.time_window_start AS o_time_window_start, o.time_window_end AS o_time_window_end,
+           o.pricing_model AS o_pricing_model, o.settlement_type AS o_settlement_type,
+           i.id AS i_id, i.provider_id AS i_provider_id, i.source_type AS i_source_type,
+           i.delivery_mode AS i_delivery_mode, i.meter_id AS i_meter_id,
+           i.production_windows_json AS i_production_windows_json, i.total_qty AS i_total_qty,
+           i.available_qty AS i_available_qty, i.reserved_qty AS i_reserved_qty, i.sold_qty AS i_sold_qty,
+           p.id AS p_id, p.name AS p_name
+    FROM catalog_offers o
+    JOIN catalog_items i ON i.id = o.item_id
+    JOIN providers p ON p.id = o.provider_id";
+
+const BY_ID: &str = "WHERE o.id = ANY($1)";
+
+/// Every condition is always there, so that one plan serves all searches: without a window the bounds are those
+/// of all windows, without a cursor the place is before every price.
+const SEARCH: &str = "
+    WHERE o.sellable
+      AND o.time_window_end > greatest(now(), $1)
+      AND o.time_window_start < $2
+      AND (o.price_value, o.id) > ($3, $4)
+      AND div(least(o.available_qty, i.available_qty), o.block_qty) * o.block_qty >= greatest($5, o.block_qty)
+      AND ($6::text IS NULL OR i.source_type = $6)
+    ORDER BY o.price_value, o.id
+    LIMIT $7";
+
+impl Store {
+    /// Those of the offers that are known, in any order.
+    pub(crate) async fn listings(&self, ids: &[OfferId]) -> Result<Vec<Listing>, Error> {
+        let ids: Vec<String> = ids.iter().map(|id| id.as_str().to_owned()).collect();
+        self.read(sql(&format!("{COLUMNS} {BY_ID}"), [ids.into()])).await
+    }
+
+    /// The live offers that pass, by price and id: one more than the page has if more follow.
+    pub(crate) async fn search(&self, search: &Search) -> Result<Vec<Listing>, Error> {
+        let Search { filter, page, after } = search;
+        let start = filter.window.map_or(DateTime::<Utc>::UNIX_EPOCH, |window| window.start());
+        let end = filter.window.map_or(DateTime::<Utc>::MAX_UTC, |window| window.end());
+        let (price, id) = match after {
+            Some(cursor) => (cursor.price, cursor.offer.as_str()),
+            None => (Decimal::ZERO, ""),
+        };
+        let source_type = filter.source_type.as_ref().map(Label::as_str).map(str::to_owned);
+        let limit = i64::try_from(page.listings() + 1).unwrap_or(i64::MAX);
+        let values: [Value; 7] = [
+            start.into(),
+            end.into(),
+            price.into(),
+            id.into(),
+            filter.min_available.kwh().into(),
+            source_type.into(),
+            limit.into(),
+        ];
+        self.read(sql(&format!("{COLUMNS} {SEARCH}"), values)).await
+    }
+
+    async fn read(&self, query: Statement) -> Result<Vec<Listing>, Error> {
+        self.0.query_all_raw(query).await?.iter().map(listing).collect()
+    }
+}
+
+fn listing(columns: &QueryResult) -> Result<Listing, Error> {
+    Ok(Listing {
+        offer: offers::offer(columns, "o_")?,
+        item: items::item(columns, "i_")?,
+        provider: items::provider(columns, "p_")?,
+    })
+}

@@ -1,0 +1,86 @@
+//! Table `catalog_offers`.
+
+use p2p_domain::{Money, OfferId};
+use rust_decimal::Decimal;
+use sea_orm::{ConnectionTrait, QueryResult};
+
+use super::{Tx, row::Row, sql};
+use crate::{
+    Error,
+    domain::{Offer, Price},
+};
+
+const INSERT: &str = "
+    INSERT INTO catalog_offers (id, item_id, provider_id, price_value, currency, block_qty, max_qty, available_qty,
+                                time_window_start, time_window_end, pricing_model, settlement_type)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    ON CONFLICT (id) DO NOTHING";
+
+const UPDATE: &str = "
+    UPDATE catalog_offers
+    SET price_value = $2, currency = $3, max_qty = $4, available_qty = $5, time_window_start = $6,
+        time_window_end = $7, pricing_model = $8, settlement_type = $9, updated_at = now()
+    WHERE id = $1";
+
+impl Tx<'_> {
+    /// Writes a new offer; false if there is one with its id.
+    pub(crate) async fn insert_offer(&self, offer: &Offer) -> Result<bool, Error> {
+        let values = [
+            offer.id.as_str().into(),
+            offer.item.as_str().into(),
+            offer.provider.as_str().into(),
+            offer.price.money().amount().into(),
+            offer.price.money().currency().as_str().into(),
+            offer.block.kwh().into(),
+            offer.total.kwh().into(),
+            offer.stock.available.kwh().into(),
+            offer.window.start().into(),
+            offer.window.end().into(),
+            offer.pricing_model.as_str().into(),
+            offer.settlement_type.as_str().into(),
+        ];
+        Ok(self.0.execute_raw(sql(INSERT, values)).await?.rows_affected() == 1)
+    }
+
+    /// The offer, locked.
+    pub(crate) async fn lock_offer(&self, id: &OfferId) -> Result<Option<Offer>, Error> {
+        let query = sql("SELECT * FROM catalog_offers WHERE id = $1 FOR NO KEY UPDATE", [id.as_str().into()]);
+        self.0.query_one_raw(query).await?.map(|columns| offer(&columns, "")).transpose()
+    }
+
+    /// Writes a locked offer's price, window, texts and total.
+    pub(crate) async fn update_offer(&self, offer: &Offer) -> Result<(), Error> {
+        let values = [
+            offer.id.as_str().into(),
+            offer.price.money().amount().into(),
+            offer.price.money().currency().as_str().into(),
+            offer.total.kwh().into(),
+            offer.stock.available.kwh().into(),
+            offer.window.start().into(),
+            offer.window.end().into(),
+            offer.pricing_model.as_str().into(),
+            offer.settlement_type.as_str().into(),
+        ];
+        self.0.execute_raw(sql(UPDATE, values)).await?;
+        Ok(())
+    }
+}
+
+/// An offer from columns with such a prefix.
+pub(super) fn offer(columns: &QueryResult, prefix: &'static str) -> Result<Offer, Error> {
+    let row = Row::new("catalog_offers", prefix, "id", columns)?;
+    let price: Decimal = row.get("price_value")?;
+    let money = Money::new(price, row.parsed("currency")?).map_err(|e| row.impossible(e))?;
+    Ok(Offer {
+        id: row.parsed("id")?,
+        item: row.parsed("item_id")?,
+        provider: row.parsed("provider_id")?,
+        price: Price::new(money).map_err(|e| row.impossible(e))?,
+        block: row.energy("block_qty")?,
+        total: row.energy("max_qty")?,
+        stock: row.counters()?,
+        window: row.window("time_window_start", "time_window_end")?,
+        pricing_model: row.label("pricing_model")?,
+        settlement_type: row.label("settlement_type")?,
+    })
+}

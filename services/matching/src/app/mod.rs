@@ -1,0 +1,9 @@
+//! What the service does, one use case a file.
+
+mod get_trust;
+mod rank_offers;
+mod set_trust;
+
+pub use get_trust::get_trust;
+pub use rank_offers::{Ranking, rank_offers};
+pub use set_trust::set_trust;

@@ -1,0 +1,13 @@
+//! The rules of matching: which offers can serve a request, and which of them is best. Pure.
+
+mod known_trust;
+mod policy;
+mod rank;
+mod request;
+mod score;
+
+pub use known_trust::KnownTrust;
+pub use policy::Policy;
+pub use rank::{Ranked, rank};
+pub use request::{Candidate, Request, RequestError};
+pub use score::{Scores, Share, Weights, WeightsError};

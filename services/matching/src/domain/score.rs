@@ -1,0 +1,192 @@
+//! Scores: the only floats of the service. Ratios are taken of whole numbers, and what leaves is rounded to nine
+//! decimals, so that 0.9025 is shown and compared as 0.9025.
+#![allow(clippy::float_arithmetic, reason = "scores are ratios, neither energy nor money")]
+
+use std::{fmt, str::FromStr};
+
+use chrono::TimeDelta;
+use p2p_domain::Trust;
+use rust_decimal::Decimal;
+
+const BILLION: f64 = 1e9;
+/// How far from 1 the weights may add up.
+const SLACK: f64 = 1e-9;
+/// Decimals of an amount of money.
+const MONEY_SCALE: u32 = 9;
+
+/// A number from 0 to 1 that an operator sets.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct Share(f64);
+
+/// A number from 0 to 1 in billionths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Score(u32);
+
+/// An offer's total and what it is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scores {
+    /// The weighted sum of the others.
+    pub total: Score,
+    /// (max - price) / (max - min) over the eligible offers; 1 when all cost the same.
+    pub price: Score,
+    /// The provider's trust.
+    pub trust: Score,
+    /// Overlap with the wanted window, divided by the wanted duration.
+    pub time_fit: Score,
+}
+
+/// What price, trust and time fit count for; they add up to 1 (the seed's `MATCH_WEIGHT_*`).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Weights {
+    price: Share,
+    trust: Share,
+    time: Share,
+}
+
+/// Three weights that do not add up to 1.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[error("weights must add up to 1, but {price} + {trust} + {time} is {sum}")]
+pub struct WeightsError {
+    price: Share,
+    trust: Share,
+    time: Share,
+    sum: f64,
+}
+
+/// The part of the whole. Both are exact; the division is the only rounding.
+fn ratio(part: i128, whole: i128) -> f64 {
+    part as f64 / whole as f64
+}
+
+/// 1 for the cheapest, 0 for the dearest; 1 when they are the same.
+pub(super) fn price_ratio(price: Decimal, cheapest: Decimal, dearest: Decimal) -> f64 {
+    if dearest == cheapest {
+        return 1.0;
+    }
+    let billionths = |mut amount: Decimal| {
+        amount.rescale(MONEY_SCALE);
+        amount.mantissa()
+    };
+    ratio(billionths(dearest - price), billionths(dearest - cheapest))
+}
+
+/// How much of the wanted time is covered.
+pub(super) fn time_ratio(overlap: TimeDelta, wanted: TimeDelta) -> f64 {
+    let nanos = |t: TimeDelta| i128::from(t.num_seconds()) * 1_000_000_000 + i128::from(t.subsec_nanos());
+    ratio(nanos(overlap), nanos(wanted))
+}
+
+impl Share {
+    /// The trust that is asked for when nothing else is said.
+    pub const MIN_TRUST: Self = Self(0.2);
+
+    /// Whether the trust is at least this.
+    pub fn is_met_by(self, trust: Trust) -> bool {
+        trust.score() >= self.0
+    }
+}
+
+impl FromStr for Share {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = text.parse().ok().filter(|number| (0.0..=1.0).contains(number));
+        number.map(Self).ok_or("must be a number from 0 to 1")
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Score {
+    fn of(ratio: f64) -> Self {
+        Self((ratio.clamp(0.0, 1.0) * BILLION).round() as u32)
+    }
+
+    /// 0 to 1, with at most nine decimals.
+    pub fn value(self) -> f64 {
+        f64::from(self.0) / BILLION
+    }
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Self { price: Share(0.40), trust: Share(0.35), time: Share(0.25) }
+    }
+}
+
+impl Weights {
+    /// Of price, trust and time fit.
+    ///
+    /// # Errors
+    /// When they do not add up to 1.
+    pub fn new(price: Share, trust: Share, time: Share) -> Result<Self, WeightsError> {
+        let sum = price.0 + trust.0 + time.0;
+        if (sum - 1.0).abs() > SLACK {
+            let sum = (sum * BILLION).round() / BILLION;
+            return Err(WeightsError { price, trust, time, sum });
+        }
+        Ok(Self { price, trust, time })
+    }
+
+    /// Weight of the price.
+    pub fn price(self) -> Share {
+        self.price
+    }
+
+    /// Weight of trust.
+    pub fn trust(self) -> Share {
+        self.trust
+    }
+
+    /// Weight of the time fit.
+    pub fn time(self) -> Share {
+        self.time
+    }
+
+    /// The scores of an offer from its ratios.
+    pub(super) fn scores(self, price: f64, trust: Trust, time_fit: f64) -> Scores {
+        let trust = trust.score();
+        let total = self.price.0 * price + self.trust.0 * trust + self.time.0 * time_fit;
+        Scores {
+            total: Score::of(total),
+            price: Score::of(price),
+            trust: Score::of(trust),
+            time_fit: Score::of(time_fit),
+        }
+    }
+}
+
+impl fmt::Display for Weights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} price + {} trust + {} time", self.price, self.trust, self.time)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_that_floats_get_wrong_is_shown_right() {
+        // 0.40 x 1 + 0.35 x 0.9 + 0.25 x 0.75 is 0.4 + 0.315 + 0.1875 = 0.9025; in f64 it is 0.9025000000000001.
+        let scores = Weights::default().scores(1.0, Trust::new(0.9, 10, 9).unwrap(), 0.75);
+        assert_eq!(scores.total.value().to_string(), "0.9025");
+    }
+
+    #[test]
+    fn the_longest_spans_of_time_have_a_ratio() {
+        assert_eq!(time_ratio(TimeDelta::MAX, TimeDelta::MAX), 1.0);
+        assert_eq!(time_ratio(TimeDelta::nanoseconds(1), TimeDelta::nanoseconds(4)), 0.25);
+    }
+
+    #[test]
+    fn the_largest_prices_have_a_ratio() {
+        let most = Decimal::from(1_000_000_000_000_000_i64);
+        assert_eq!(price_ratio(Decimal::ZERO, -most, most), 0.5);
+        assert_eq!(price_ratio(most, most, most), 1.0);
+    }
+}

@@ -1,0 +1,16 @@
+//! The service's schema: the only place that knows SQL.
+
+mod provider_trust;
+
+use sea_orm::DatabaseConnection;
+
+/// The schema `matching`.
+#[derive(Debug, Clone)]
+pub struct Store(DatabaseConnection);
+
+impl Store {
+    /// Through a pool.
+    pub fn new(db: DatabaseConnection) -> Self {
+        Self(db)
+    }
+}

@@ -1,6 +1,7 @@
 //! A process under guard, seen from the launcher.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
@@ -32,7 +33,7 @@ impl Guarded {
     pub fn start(
         name: &'static str,
         order: &Order,
-        environment: &[(String, String)],
+        environment: &BTreeMap<String, String>,
         logs: &Path,
     ) -> anyhow::Result<Self> {
         let log = logs.join(format!("{name}.log"));
@@ -41,7 +42,7 @@ impl Guarded {
         let mut guard = Command::new(this)
             .arg("guard")
             .arg(order.text()?)
-            .envs(environment.iter().map(|(name, text)| (name, text)))
+            .envs(environment)
             .stdin(Stdio::piped())
             .stdout(file.try_clone()?)
             .stderr(file)

@@ -1,6 +1,7 @@
 //! A command with a PostgreSQL and a Redis of its own, for tests. Nothing stays behind.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     fs,
     path::{Path, PathBuf},
@@ -80,7 +81,7 @@ async fn start(
     let mut order = postgres.order()?;
     // Started first, so ended last, when nobody else uses the folder.
     order.remove = Some(folder.to_owned());
-    system.add(Guarded::start("postgres", &order, &[], folder)?);
+    system.add(Guarded::start("postgres", &order, &BTreeMap::new(), folder)?);
     let redis = Redis {
         program: tools.redis.as_deref().context("no Redis")?,
         folder: folder.join("redis"),
@@ -89,7 +90,7 @@ async fn start(
         databases: REDIS_DATABASES,
     };
     redis.prepare()?;
-    system.add(Guarded::start("redis", &redis.order()?, &[], folder)?);
+    system.add(Guarded::start("redis", &redis.order()?, &BTreeMap::new(), folder)?);
     let url = postgres.superuser_url();
     let ready = async {
         postgres::answers(&url).await?.close().await?;

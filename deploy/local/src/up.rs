@@ -1,6 +1,6 @@
 //! `local up`: the whole system in one command.
 
-use std::{fs, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{collections::BTreeMap, fs, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use p2p_runtime::Env;
@@ -25,6 +25,9 @@ use crate::{
     tools::{self, Tool},
 };
 
+/// The variables that name the servers. What the user has set of them is handed on as it is.
+const SERVERS: [&str; 5] =
+    ["DATABASE_URL", "CATALOG_DATABASE_URL", "MATCHING_DATABASE_URL", "ORDER_DATABASE_URL", "REDIS_URL"];
 const POSTGRES_PORT: u16 = 5432;
 const POSTGRES_CONNECTIONS: u32 = 200;
 const REDIS_PORT: u16 = 6379;
@@ -61,7 +64,6 @@ pub async fn run(env: &Env, checkout: &Checkout, lifetime: Lifetime) -> anyhow::
     if let Err(error) = &result {
         say(&format!("failed: {error:#}"));
     }
-    say("stopping");
     RunFile::remove(&local);
     system.stop(say).await;
     Ok(if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -88,7 +90,7 @@ async fn run_all(env: &Env, checkout: &Checkout, system: &mut System) -> anyhow:
     Err(system.a_death().await)
 }
 
-type Environment = Vec<(String, String)>;
+type Environment = BTreeMap<String, String>;
 
 struct Launcher<'a> {
     env: &'a Env,
@@ -109,7 +111,7 @@ impl Launcher<'_> {
         let account = Account::for_servers()?.or_else(|| self.account.clone());
         let data = self.checkout.data(account.as_ref())?;
 
-        let mut environment = Vec::new();
+        let mut environment = Environment::new();
         let mut database = Database::Theirs;
         if let Some(bin) = tools.postgres {
             let postgres = Postgres {
@@ -132,11 +134,13 @@ impl Launcher<'_> {
                 databases: REDIS_DATABASES,
             };
             redis.prepare()?;
-            system.add(self.guarded("redis", redis.order()?, &[])?);
+            system.add(self.guarded("redis", redis.order()?, &Environment::new())?);
             system.while_alive(redis::answers(redis.port)).await?;
             say(&format!("redis on 127.0.0.1:{}, in memory", redis.port));
-            environment.push(("REDIS_URL".into(), redis.url()));
+            environment.insert("REDIS_URL".into(), redis.url());
         }
+        let theirs = SERVERS.into_iter().filter_map(|name| Some((name.to_owned(), self.env.optional(name)?)));
+        environment.extend(theirs);
         Ok((database, environment))
     }
 
@@ -146,7 +150,7 @@ impl Launcher<'_> {
         system: &mut System,
     ) -> anyhow::Result<Environment> {
         postgres.prepare().await?;
-        system.add(self.guarded("postgres", postgres.order()?, &[])?);
+        system.add(self.guarded("postgres", postgres.order()?, &Environment::new())?);
         let superuser = postgres.superuser_url();
         let make = async {
             let db = postgres::answers(&superuser).await?;
@@ -162,8 +166,7 @@ impl Launcher<'_> {
             ("MATCHING_DATABASE_URL", url("p2p_matching")),
             ("ORDER_DATABASE_URL", url("p2p_order")),
         ];
-        let unset = urls.into_iter().filter(|(name, _)| self.env.optional(name).is_none());
-        Ok(unset.map(|(name, url)| (name.to_owned(), url)).collect())
+        Ok(urls.map(|(name, url)| (name.to_owned(), url)).into())
     }
 
     /// Migrates, and seeds what has nothing to sell.
@@ -175,13 +178,12 @@ impl Launcher<'_> {
     ) -> anyhow::Result<()> {
         system.while_alive(one_off("migrate", &["up"], environment)).await?;
         say("migrated");
-        let url = environment.iter().find(|(name, _)| name == "DATABASE_URL").map(|(_, url)| url.clone());
-        let url = url.or_else(|| self.env.optional("DATABASE_URL")).context("no database")?;
+        let url = environment.get("DATABASE_URL").context("no database")?;
         let something = match database {
             Database::Private => "SELECT FROM catalog.catalog_offers WHERE time_window_end > now()",
             Database::Theirs => "SELECT FROM catalog.providers",
         };
-        let db = postgres::connect(&url).await?;
+        let db = postgres::connect(url).await?;
         let full = postgres::holds(&db, &format!("EXISTS ({something})")).await?;
         db.close().await?;
         if full {
@@ -211,12 +213,7 @@ impl Launcher<'_> {
         for url in [&bap_url, &cds_url] {
             system.while_alive(healthy(url)).await?;
         }
-        Ok(RunFile {
-            pid: std::process::id(),
-            bap_url,
-            cds_url,
-            environment: environment.into_iter().collect(),
-        })
+        Ok(RunFile { pid: std::process::id(), bap_url, cds_url, environment })
     }
 
     fn program(&self, name: &'static str, environment: &Environment) -> anyhow::Result<Guarded> {
@@ -237,7 +234,7 @@ impl Launcher<'_> {
         &self,
         name: &'static str,
         order: Order,
-        environment: &[(String, String)],
+        environment: &Environment,
     ) -> anyhow::Result<Guarded> {
         let order = Order { lock: Some(lock::guards_file(&self.checkout.local())), ..order };
         Guarded::start(name, &order, environment, &self.checkout.logs())
@@ -284,10 +281,10 @@ pub fn beside_this(name: &str) -> anyhow::Result<PathBuf> {
 pub async fn one_off(
     name: &str,
     arguments: &[&str],
-    environment: impl IntoIterator<Item = &(String, String)>,
+    environment: &BTreeMap<String, String>,
 ) -> anyhow::Result<()> {
     let mut command = Command::new(beside_this(name)?);
-    command.args(arguments).envs(environment.into_iter().map(|(name, text)| (name, text)));
+    command.args(arguments).envs(environment);
     let status = command.kill_on_drop(true).status().await.with_context(|| format!("cannot run {name}"))?;
     anyhow::ensure!(status.success(), "{name} failed ({status})");
     Ok(())

@@ -27,7 +27,7 @@ const LEFT: &str = "70";
 /// # Errors
 /// A sentence that says which step failed and how.
 pub async fn run(env: &Env, checkout: &Checkout) -> anyhow::Result<ExitCode> {
-    let environment: Vec<_> = shell::environment(env, checkout)?.into_iter().collect();
+    let environment = shell::environment(env, checkout)?;
     up::one_off("seed", &[], &environment).await?;
     let running = RunFile::of_the_running(&checkout.local())?;
     let (bap, cds) = running.map(|running| (running.bap_url, running.cds_url)).unzip();

@@ -1,5 +1,7 @@
 //! Migrations of the order service's schema.
 
+mod m20261122_000001_mailbox;
+
 use sea_orm_migration::prelude::*;
 
 /// Brings the schema up to date.
@@ -8,6 +10,6 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![]
+        vec![Box::new(m20261122_000001_mailbox::Migration)]
     }
 }

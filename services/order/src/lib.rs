@@ -1,1 +1,38 @@
-//! x
+//! The order service (schema `orders`): it owns orders and their quotes, and the mailbox that makes an accepted
+//! Beckn action done once and its callback arrive.
+
+mod app;
+mod config;
+mod domain;
+mod error;
+mod grpc;
+mod store;
+
+pub use config::Config;
+
+use p2p_proto::{
+    catalog::catalog_service_client::CatalogServiceClient,
+    order::{mailbox_service_server::MailboxServiceServer, order_service_server::OrderServiceServer},
+};
+use p2p_runtime::{Stop, Tasks, grpc as transport, postgres};
+use tokio::net::TcpListener;
+use tonic::service::Routes;
+
+use crate::{app::App, store::Store};
+
+/// Serves until `stop`, then lets what is under way end.
+///
+/// # Errors
+/// When the configuration cannot be used or the transport fails.
+pub async fn serve(config: Config, listener: TcpListener, stop: Stop) -> anyhow::Result<()> {
+    let db = postgres::connect(&config.database).await?;
+    let catalog = CatalogServiceClient::new(transport::channel(config.catalog, config.catalog_deadline)?);
+    let tasks = Tasks::new();
+    let store = Store::start(db.clone(), config.periods, &tasks);
+    let app = App::new(store, catalog, &config);
+    let routes = Routes::new(OrderServiceServer::new(app.clone()))
+        .add_service(MailboxServiceServer::new(app).max_decoding_message_size(config.message_limit));
+    transport::serve(routes, db, listener, stop).await?;
+    tasks.drained().await;
+    Ok(())
+}

@@ -1,1 +1,16 @@
-fn main() {}
+//! The order service: orders, quotes, and the mailbox of Beckn messages.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use p2p_order::{Config, serve};
+use tokio::net::TcpListener;
+
+fn main() -> ExitCode {
+    p2p_runtime::run("order", |env, stop| async move {
+        let config = Config::from_env(&env)?;
+        let listener = TcpListener::bind(config.address).await.context("cannot listen on ORDER_ADDR")?;
+        tracing::info!(address = %config.address, catalog = %config.catalog, "order service listens");
+        serve(config, listener, stop).await
+    })
+}

@@ -16,7 +16,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Bounds on the server's side: a statement, a wait for a lock, a transaction left open.
 const SERVER_TIMEOUTS: [(&str, &str); 3] =
     [("statement_timeout", "10s"), ("lock_timeout", "5s"), ("idle_in_transaction_session_timeout", "10s")];
-const TRIES: u32 = 5;
+/// How often a transaction is run that loses a race each time.
+pub const TRIES: u32 = 5;
 
 /// How a service reaches its schema.
 #[derive(Debug, Clone)]
@@ -122,6 +123,6 @@ pub fn sql_state(error: &DbErr) -> Option<String> {
 }
 
 /// Whether the same transaction can be expected to succeed when it is run again at once.
-fn lost_race(error: &DbErr) -> bool {
+pub fn lost_race(error: &DbErr) -> bool {
     matches!(sql_state(error).as_deref(), Some("40001" | "40P01"))
 }

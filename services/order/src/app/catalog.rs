@@ -1,0 +1,80 @@
+//! The catalog service as this service sees it.
+
+use p2p_domain::{Energy, IdError, ItemId, Money, OrderId, TimeWindow};
+use p2p_proto::{
+    InvalidMessage,
+    catalog::{
+        GetOffersRequest, GetOffersResponse, Item, Offer, Provider, Reservation, ReserveBlocksRequest,
+        SellBlocksRequest, StockLine,
+    },
+    required,
+};
+use tonic::Status;
+
+use super::App;
+use crate::{
+    domain::{Listings, Offered, Order, RequestedLine},
+    error::Error,
+};
+
+impl App {
+    /// The offers that the lines name, as they are now.
+    pub(super) async fn listings(&self, lines: &[RequestedLine]) -> Result<Listings, Error> {
+        let mut offer_ids: Vec<String> = lines.iter().map(|line| line.offer.to_string()).collect();
+        offer_ids.sort_unstable();
+        offer_ids.dedup();
+        let answer = self.catalog.clone().get_offers(GetOffersRequest { offer_ids }).await;
+        listings(answer.map_err(failed("read offers"))?.into_inner())
+    }
+
+    pub(super) async fn reserve(&self, order: &Order) -> Result<Reservation, Error> {
+        let lines = order.quote.lines.iter();
+        let lines = lines.map(|l| StockLine { offer_id: l.offer.to_string(), quantity_wh: l.quantity.wh() });
+        let request = ReserveBlocksRequest {
+            order_id: order.id.to_string(),
+            transaction_id: order.scope.transaction.to_string(),
+            lines: lines.collect(),
+        };
+        let answer = self.catalog.clone().reserve_blocks(request).await.map_err(failed("reserve blocks"))?;
+        Ok(required(answer.into_inner().reservation, "reservation")?)
+    }
+
+    pub(super) async fn sell(&self, order: OrderId) -> Result<Reservation, Error> {
+        let request = SellBlocksRequest { order_id: order.to_string() };
+        let answer = self.catalog.clone().sell_blocks(request).await.map_err(failed("sell blocks"))?;
+        Ok(required(answer.into_inner().reservation, "reservation")?)
+    }
+}
+
+fn failed(operation: &'static str) -> impl Fn(Status) -> Error {
+    move |status| Error::Catalog { operation, source: Box::new(status) }
+}
+
+fn listings(answer: GetOffersResponse) -> Result<Listings, Error> {
+    let GetOffersResponse { offers, items, providers } = answer;
+    offers.into_iter().map(|offer| Ok((id(&offer.id)?, offered(offer, &items, &providers)?))).collect()
+}
+
+fn offered(offer: Offer, items: &[Item], providers: &[Provider]) -> Result<Offered, Error> {
+    let item: ItemId = id(&offer.item_id)?;
+    let stock = items.iter().find(|i| i.id == offer.item_id).map(|i| i.available_wh);
+    let name = providers.iter().find(|p| p.id == offer.provider_id).map(|p| p.name.clone());
+    Ok(Offered {
+        item,
+        provider: id(&offer.provider_id)?,
+        provider_name: required(name, "provider")?,
+        price_per_kwh: Money::try_from(required(offer.price_per_kwh, "price_per_kwh")?)?,
+        block: energy(offer.block_wh)?,
+        available: energy(offer.available_wh)?,
+        item_available: energy(required(stock, "item")?)?,
+        window: TimeWindow::try_from(required(offer.window, "window")?)?,
+    })
+}
+
+fn id<T: std::str::FromStr<Err = IdError>>(text: &str) -> Result<T, InvalidMessage> {
+    Ok(text.parse()?)
+}
+
+fn energy(wh: i64) -> Result<Energy, InvalidMessage> {
+    Ok(Energy::from_wh(wh)?)
+}

@@ -1,0 +1,57 @@
+//! Every variable of the order service, with unit and default.
+
+use std::{net::SocketAddr, time::Duration};
+
+use p2p_runtime::{Env, EnvError, postgres};
+
+/// A body of 4 MB and what goes with it.
+const MESSAGE_LIMIT: usize = 6 * 1024 * 1024;
+
+/// The order service's configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `ORDER_ADDR`: where it listens; 127.0.0.1:50053.
+    pub address: SocketAddr,
+    /// `CATALOG_ADDR`: where the catalog service is; 127.0.0.1:50051.
+    pub catalog: SocketAddr,
+    /// How long a call to the catalog may take.
+    pub catalog_deadline: Duration,
+    /// `ORDER_DATABASE_URL`, else `DATABASE_URL`.
+    pub database: postgres::Config,
+    /// How long things last.
+    pub periods: Periods,
+    /// Most bytes of one gRPC message.
+    pub message_limit: usize,
+}
+
+/// How long things last.
+#[derive(Debug, Clone, Copy)]
+pub struct Periods {
+    /// `LEASE_SECONDS`: work without a sign of life goes to another gateway; 10.
+    pub lease: Duration,
+    /// `QUOTE_SECONDS`: a quoted price is honoured; 900.
+    pub quote: Duration,
+    /// `ORDER_HOLD_SECONDS`: blocks are held for an order that is not confirmed; 900.
+    pub hold: Duration,
+}
+
+impl Config {
+    /// From the environment.
+    ///
+    /// # Errors
+    /// Names the variable that cannot be used.
+    pub fn from_env(env: &Env) -> Result<Self, EnvError> {
+        Ok(Self {
+            address: env.value("ORDER_ADDR", SocketAddr::from(([127, 0, 0, 1], 50053)))?,
+            catalog: env.value("CATALOG_ADDR", SocketAddr::from(([127, 0, 0, 1], 50051)))?,
+            catalog_deadline: Duration::from_secs(3),
+            database: postgres::Config::from_env(env, "ORDER_DATABASE_URL", "orders")?,
+            periods: Periods {
+                lease: env.seconds("LEASE_SECONDS", 10)?,
+                quote: env.seconds("QUOTE_SECONDS", 900)?,
+                hold: env.seconds("ORDER_HOLD_SECONDS", 900)?,
+            },
+            message_limit: MESSAGE_LIMIT,
+        })
+    }
+}

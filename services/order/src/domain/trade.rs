@@ -1,0 +1,301 @@
+//! What may be done in a trade: the decisions that are taken under the lock of its row.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use p2p_domain::{MessageId, OrderId};
+
+use super::{Order, Quote, Refusal, RequestedLine, State, TransactionKey};
+
+/// What a trade has come to, as read under its lock.
+#[derive(Debug)]
+pub struct Trade {
+    /// Which.
+    pub scope: TransactionKey,
+    /// All its orders, oldest first.
+    pub orders: Vec<Order>,
+    /// Quotes that are still honoured, newest first.
+    pub quotes: Vec<Quote>,
+    /// The database's clock.
+    pub now: DateTime<Utc>,
+    /// How long blocks are held for an order.
+    pub hold: Duration,
+}
+
+/// What an accepted action intends.
+#[derive(Debug, Clone)]
+pub enum Intent {
+    /// Make an order.
+    Init {
+        /// The init's id: the order's id follows from it.
+        message: MessageId,
+        /// What is ordered.
+        requested: Vec<RequestedLine>,
+        /// What it costs now, or why it cannot be had.
+        priced: Result<Quote, Refusal>,
+    },
+    /// Buy what an order holds.
+    Confirm {
+        /// The order, as the buyer named it.
+        order: String,
+    },
+}
+
+/// What an action comes to.
+#[derive(Debug, Clone)]
+pub enum Decision {
+    /// Not accepted.
+    Refuse(Refusal),
+    /// Accepted; to be done next.
+    Accept(Next),
+}
+
+/// What is to be done for an accepted action.
+#[derive(Debug, Clone)]
+pub enum Next {
+    /// Hold the blocks of this DRAFT order.
+    Reserve(Order),
+    /// Sell the blocks of this PENDING order.
+    Sell(Order),
+    /// Nothing: say how the order is.
+    AsIs(Order),
+    /// Nothing: say what went wrong.
+    Fail(Refusal),
+}
+
+impl Trade {
+    /// Decides an action and changes the trade accordingly. Deciding the same action again comes to the same.
+    pub fn decide(&mut self, intent: &Intent) -> Decision {
+        match intent {
+            Intent::Init { message, requested, priced } => self.init(message, requested, priced),
+            Intent::Confirm { order } => self.confirm(order),
+        }
+    }
+
+    fn init(
+        &mut self,
+        message: &MessageId,
+        requested: &[RequestedLine],
+        priced: &Result<Quote, Refusal>,
+    ) -> Decision {
+        let id = OrderId::of_init(&self.scope.bap, &self.scope.transaction, message);
+        if let Some(own) = self.orders.iter().find(|order| order.id == id) {
+            return Decision::Accept(resumed(own));
+        }
+        if let Some(live) = self.orders.iter().find(|order| order.state.status().is_live()) {
+            return Decision::Accept(match live.quote.covers(requested) {
+                true => Next::AsIs(live.clone()),
+                false => Next::Fail(Refusal::invalid(format!("order {} is open; cancel it first", live.id))),
+            });
+        }
+        let priced = match priced {
+            Ok(quote) => quote,
+            Err(refusal) => return Decision::Refuse(refusal.clone()),
+        };
+        let quote = self.quotes.iter().find(|quote| quote.covers(requested)).unwrap_or(priced);
+        let order = Order {
+            id,
+            scope: self.scope.clone(),
+            quote: quote.clone(),
+            state: State::Draft { hold_until: self.now + self.hold },
+            created_at: self.now,
+            updated_at: self.now,
+        };
+        self.orders.push(order.clone());
+        Decision::Accept(Next::Reserve(order))
+    }
+
+    fn confirm(&mut self, id: &str) -> Decision {
+        let (now, hold) = (self.now, self.hold);
+        let Some(order) = id.parse().ok().and_then(|id: OrderId| self.orders.iter_mut().find(|o| o.id == id))
+        else {
+            return Decision::Refuse(Refusal::order_not_found(id));
+        };
+        match &order.state {
+            State::Pending { hold_until } if *hold_until <= now => {
+                Decision::Refuse(Refusal::invalid(format!("The hold on order {id} has ended")))
+            }
+            State::Pending { .. } => {
+                order.state = State::Pending { hold_until: now + hold };
+                Decision::Accept(Next::Sell(order.clone()))
+            }
+            State::Active | State::Completed => Decision::Accept(Next::AsIs(order.clone())),
+            State::Draft { .. } | State::Cancelled { .. } => {
+                let status = order.state.status().as_str();
+                Decision::Refuse(Refusal::invalid(format!("Order {id} is {status} and cannot be confirmed")))
+            }
+        }
+    }
+}
+
+/// Where an init stands that made its order before.
+fn resumed(own: &Order) -> Next {
+    match &own.state {
+        State::Draft { .. } => Next::Reserve(own.clone()),
+        State::Cancelled { reason } => Next::Fail(Refusal::short_of_stock(reason.clone())),
+        State::Pending { .. } | State::Active | State::Completed => Next::AsIs(own.clone()),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod samples {
+    //! Values for the tests of this folder.
+
+    use p2p_domain::{Energy, Money, TimeWindow};
+
+    use super::*;
+    use crate::domain::Line;
+
+    pub fn at(hour: u32) -> DateTime<Utc> {
+        format!("2026-01-18T{hour:02}:00:00Z").parse().unwrap()
+    }
+
+    pub fn requested(wh: i64) -> Vec<RequestedLine> {
+        let quantity = Energy::from_wh(wh).unwrap();
+        vec![RequestedLine { item: None, offer: "offer".parse().unwrap(), quantity }]
+    }
+
+    pub fn quote(wh: i64, price: &str) -> Quote {
+        let quantity = Energy::from_wh(wh).unwrap();
+        let per_kwh = Money::new(price.parse().unwrap(), "USD".parse().unwrap()).unwrap();
+        let line = Line {
+            item: "item".parse().unwrap(),
+            offer: "offer".parse().unwrap(),
+            provider: "p".parse().unwrap(),
+            quantity,
+            price_per_kwh: per_kwh,
+            price: per_kwh.times(quantity).unwrap(),
+            window: TimeWindow::new(at(12), at(18)).unwrap(),
+        };
+        let price = line.price;
+        Quote {
+            provider: line.provider.clone(),
+            provider_name: "P".into(),
+            lines: vec![line],
+            quantity,
+            price,
+        }
+    }
+
+    pub fn scope() -> TransactionKey {
+        TransactionKey { bap: "bap".parse().unwrap(), transaction: "t".parse().unwrap() }
+    }
+
+    pub fn order(state: State) -> Order {
+        let id = OrderId::of_init(&scope().bap, &scope().transaction, &"m-0".parse().unwrap());
+        let quote = quote(30_000, "0.08");
+        Order { id, scope: scope(), quote, state, created_at: at(9), updated_at: at(9) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        samples::{at, quote, requested},
+        *,
+    };
+
+    fn trade() -> Trade {
+        Trade {
+            scope: samples::scope(),
+            orders: vec![],
+            quotes: vec![],
+            now: at(10),
+            hold: Duration::from_secs(900),
+        }
+    }
+
+    fn init(message: &str, wh: i64) -> Intent {
+        let message = message.parse().unwrap();
+        Intent::Init { message, requested: requested(wh), priced: Ok(quote(wh, "0.10")) }
+    }
+
+    fn made(trade: &mut Trade) -> Order {
+        match trade.decide(&init("m-1", 30_000)) {
+            Decision::Accept(Next::Reserve(order)) => order,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn confirm(order: &Order) -> Intent {
+        Intent::Confirm { order: order.id.to_string() }
+    }
+
+    #[test]
+    fn an_init_decided_again_means_the_same_order() {
+        let mut trade = trade();
+        let first = made(&mut trade);
+        assert_eq!(made(&mut trade).id, first.id);
+        assert_eq!(trade.orders.len(), 1);
+    }
+
+    #[test]
+    fn a_quote_that_is_honoured_decides_the_price() {
+        let mut trade = trade();
+        trade.quotes = vec![quote(20_000, "0.01"), quote(30_000, "0.08"), quote(30_000, "0.09")];
+        assert_eq!(made(&mut trade).quote.price.to_string(), "2.4 USD");
+    }
+
+    #[test]
+    fn another_init_of_the_same_lines_means_the_live_order() {
+        let mut trade = trade();
+        let first = made(&mut trade);
+        let again = trade.decide(&init("m-2", 30_000));
+        assert!(matches!(again, Decision::Accept(Next::AsIs(order)) if order.id == first.id));
+    }
+
+    #[test]
+    fn another_init_of_other_lines_is_told_which_order_is_open() {
+        let mut trade = trade();
+        let first = made(&mut trade);
+        let Decision::Accept(Next::Fail(refusal)) = trade.decide(&init("m-2", 10_000)) else { panic!() };
+        assert_eq!(refusal, Refusal::invalid(format!("order {} is open; cancel it first", first.id)));
+    }
+
+    #[test]
+    fn an_order_that_cannot_be_had_is_refused_unless_one_is_live() {
+        let refusal = Refusal::invalid("Requested quantity 30 exceeds available blocks 0");
+        let sold_out = |message: &str| Intent::Init {
+            message: message.parse().unwrap(),
+            requested: requested(30_000),
+            priced: Err(refusal.clone()),
+        };
+        assert!(matches!(trade().decide(&sold_out("m-1")), Decision::Refuse(_)));
+        let mut trade = trade();
+        made(&mut trade);
+        assert!(matches!(trade.decide(&sold_out("m-2")), Decision::Accept(Next::AsIs(_))));
+    }
+
+    #[test]
+    fn after_a_cancelled_order_the_trade_may_order_again() {
+        let mut trade = trade();
+        made(&mut trade);
+        trade.orders[0].state = State::Cancelled { reason: "short".into() };
+        assert!(matches!(trade.decide(&init("m-2", 10_000)), Decision::Accept(Next::Reserve(_))));
+        assert!(
+            matches!(trade.decide(&init("m-1", 30_000)), Decision::Accept(Next::Fail(r)) if r.code == "40901")
+        );
+    }
+
+    #[test]
+    fn a_confirm_prolongs_the_hold_and_sells_and_a_repeated_one_finds_it_sold() {
+        let mut trade = trade();
+        let order = made(&mut trade);
+        trade.orders[0].state = State::Pending { hold_until: at(11) };
+        let Decision::Accept(Next::Sell(held)) = trade.decide(&confirm(&order)) else { panic!() };
+        assert_eq!(held.state, State::Pending { hold_until: at(10) + Duration::from_secs(900) });
+        trade.orders[0].state = State::Active;
+        assert!(matches!(trade.decide(&confirm(&order)), Decision::Accept(Next::AsIs(_))));
+    }
+
+    #[test]
+    fn a_confirm_after_the_hold_or_of_nobody_s_order_is_refused() {
+        let mut trade = trade();
+        let order = made(&mut trade);
+        trade.orders[0].state = State::Pending { hold_until: at(10) };
+        assert!(matches!(trade.decide(&confirm(&order)), Decision::Refuse(r) if r.code == "40001"));
+        let unknown = Intent::Confirm { order: "nope".into() };
+        let Decision::Refuse(refusal) = trade.decide(&unknown) else { panic!() };
+        assert_eq!(refusal, Refusal { code: "40403".into(), message: "Order nope not found".into() });
+    }
+}

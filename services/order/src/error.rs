@@ -1,0 +1,123 @@
+//! What can go wrong, and what callers are told.
+
+use std::sync::Arc;
+
+use p2p_proto::InvalidMessage;
+use p2p_runtime::postgres::lost_race;
+use sea_orm::DbErr;
+use tonic::{Code, Status};
+
+/// A failed call.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// A message that cannot be what it should be.
+    #[error(transparent)]
+    Invalid(#[from] InvalidMessage),
+    /// No such order under this BAP and transaction.
+    #[error("order {0} not found")]
+    OrderNotFound(String),
+    /// No such transaction of this BAP.
+    #[error("transaction {0} not found")]
+    TransactionNotFound(String),
+    /// The work or delivery belongs to another gateway by now.
+    #[error("the lease on {0} was lost")]
+    LeaseLost(String),
+    /// A cursor that this service never gave out.
+    #[error("cursor is not one of ours")]
+    Cursor,
+    /// The catalog did not answer as it should.
+    #[error("the catalog cannot {operation}")]
+    Catalog {
+        /// What was asked of it.
+        operation: &'static str,
+        /// Its answer.
+        source: Box<Status>,
+    },
+    /// The database did not do as it should.
+    #[error("the database failed")]
+    Database(#[source] Arc<DbErr>),
+    /// A row that cannot be.
+    #[error("{table} {id} cannot be read: {why}")]
+    ImpossibleRow {
+        /// The table.
+        table: &'static str,
+        /// The row.
+        id: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Another writer was faster; the same again finds what it wrote.
+    #[error("another writer was faster")]
+    LostRace,
+    /// The writer has stopped.
+    #[error("the service is stopping")]
+    Stopping,
+}
+
+/// What callers go by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Invalid,
+    OrderNotFound,
+    TransactionNotFound,
+    LeaseLost,
+    Unavailable,
+    Internal,
+}
+
+impl Error {
+    /// What callers go by.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Invalid(_) | Self::Cursor => Kind::Invalid,
+            Self::OrderNotFound(_) => Kind::OrderNotFound,
+            Self::TransactionNotFound(_) => Kind::TransactionNotFound,
+            Self::LeaseLost(_) => Kind::LeaseLost,
+            Self::Catalog { .. } | Self::Database(_) | Self::LostRace | Self::Stopping => Kind::Unavailable,
+            Self::ImpossibleRow { .. } => Kind::Internal,
+        }
+    }
+
+    /// Whether the same transaction can be expected to succeed when it is run again at once.
+    pub fn lost_race(&self) -> bool {
+        match self {
+            Self::Database(error) => lost_race(error),
+            Self::LostRace => true,
+            _ => false,
+        }
+    }
+
+    /// An impossible row.
+    pub fn impossible(table: &'static str, id: impl ToString, why: impl ToString) -> Self {
+        Self::ImpossibleRow { table, id: id.to_string(), why: why.to_string() }
+    }
+}
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        Self::Database(Arc::new(error))
+    }
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let (code, reason) = match error.kind() {
+            Kind::Invalid => (Code::InvalidArgument, "INVALID_MESSAGE"),
+            Kind::OrderNotFound => (Code::NotFound, "ORDER_NOT_FOUND"),
+            Kind::TransactionNotFound => (Code::NotFound, "TRANSACTION_NOT_FOUND"),
+            Kind::LeaseLost => (Code::Aborted, "LEASE_LOST"),
+            Kind::Unavailable => (Code::Unavailable, "UNAVAILABLE"),
+            Kind::Internal => (Code::Internal, "INTERNAL"),
+        };
+        if matches!(error.kind(), Kind::Unavailable | Kind::Internal) {
+            tracing::error!(error = %chain(&error), reason, "call failed");
+        }
+        p2p_proto::status(code, reason, error.to_string(), [])
+    }
+}
+
+/// The error with all its causes, for the log.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

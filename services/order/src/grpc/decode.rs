@@ -1,0 +1,217 @@
+//! Messages to domain values.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use p2p_domain::{Energy, ItemId, MessageId, OfferId, OrderId, ParticipantId, ProviderId, TransactionId};
+use p2p_proto::{
+    InvalidMessage,
+    order::{self as proto, delivery_mark},
+    required, utc,
+};
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        Change, GatewayId, InboxKey, Intent, Line, MarkResult, Quote, Received, Refusal, Reply,
+        RequestedLine, Status, TransactionKey, Verdict,
+    },
+    error::Error,
+    store::{Begin, Finish, Mark, Record, Send},
+};
+
+const GATEWAY_ID_BYTES: std::ops::RangeInclusive<usize> = 1..=255;
+
+pub(super) fn gateway_id(id: String) -> Result<String, InvalidMessage> {
+    if GATEWAY_ID_BYTES.contains(&id.len()) { Ok(id) } else { Err(InvalidMessage::Missing("gateway.id")) }
+}
+
+pub(super) fn gateway(gateway: Option<proto::Gateway>) -> Result<GatewayId, InvalidMessage> {
+    let gateway = required(gateway, "gateway")?;
+    Ok(GatewayId { id: gateway_id(gateway.id)?, incarnation: gateway.incarnation })
+}
+
+pub(super) fn participant(id: &str) -> Result<ParticipantId, InvalidMessage> {
+    Ok(ParticipantId::parse(id)?)
+}
+
+pub(super) fn scope(bap_id: &str, transaction_id: &str) -> Result<TransactionKey, InvalidMessage> {
+    let transaction = TransactionId::parse(transaction_id)?;
+    Ok(TransactionKey { bap: participant(bap_id)?, transaction })
+}
+
+pub(super) fn received(message: Option<proto::ReceivedMessage>) -> Result<Received, InvalidMessage> {
+    let message = required(message, "message")?;
+    let key = InboxKey {
+        sender: participant(&message.sender)?,
+        action: message.action,
+        message: MessageId::parse(&message.message_id)?,
+    };
+    Ok(Received { key, scope: scope(&message.bap_id, &message.transaction_id)?, body: message.body })
+}
+
+pub(super) fn work(work: proto::Work) -> Result<(InboxKey, TransactionKey), InvalidMessage> {
+    let scope = scope(&work.bap_id, &work.transaction_id)?;
+    let message = MessageId::parse(&work.message_id)?;
+    Ok((InboxKey { sender: participant(&work.sender)?, action: work.action, message }, scope))
+}
+
+fn instant(at: Option<prost_types::Timestamp>, name: &'static str) -> Result<DateTime<Utc>, InvalidMessage> {
+    utc(required(at, name)?)
+}
+
+/// Absent: none at all.
+pub(super) fn duration(duration: Option<prost_types::Duration>) -> Result<Duration, InvalidMessage> {
+    duration.unwrap_or_default().try_into().map_err(|_negative| InvalidMessage::Timestamp)
+}
+
+fn verdict(verdict: Option<proto::Verdict>) -> Result<Verdict, InvalidMessage> {
+    let verdict = required(verdict, "verdict")?;
+    Ok(Verdict {
+        refusal: verdict.refusal.map(refusal),
+        at: instant(verdict.timestamp, "verdict.timestamp")?,
+    })
+}
+
+fn refusal(refusal: proto::Refusal) -> Refusal {
+    Refusal { code: refusal.code, message: refusal.message }
+}
+
+fn reply(message: proto::OutgoingMessage) -> Result<Reply, InvalidMessage> {
+    Ok(Reply {
+        action: message.action,
+        message: MessageId::parse(&message.message_id)?,
+        uri: message.uri,
+        body: message.body,
+        delay: duration(message.delay)?,
+        lifetime: message.lifetime.map(|lifetime| duration(Some(lifetime))).transpose()?,
+    })
+}
+
+pub(super) fn lines(lines: Vec<proto::RequestedLine>) -> Result<Vec<RequestedLine>, InvalidMessage> {
+    let line = |line: proto::RequestedLine| {
+        let item = Some(&line.item_id).filter(|id| !id.is_empty()).map(|id| ItemId::parse(id)).transpose()?;
+        let quantity = Energy::from_wh(line.quantity_wh)?;
+        Ok(RequestedLine { item, offer: OfferId::parse(&line.offer_id)?, quantity })
+    };
+    lines.into_iter().map(line).collect()
+}
+
+fn quote(quote: proto::Quote) -> Result<Quote, InvalidMessage> {
+    let line = |line: proto::OrderLine| {
+        Ok(Line {
+            item: ItemId::parse(&line.item_id)?,
+            offer: OfferId::parse(&line.offer_id)?,
+            provider: ProviderId::parse(&line.provider_id)?,
+            quantity: Energy::from_wh(line.quantity_wh)?,
+            price_per_kwh: required(line.price_per_kwh, "line.price_per_kwh")?.try_into()?,
+            price: required(line.price, "line.price")?.try_into()?,
+            window: required(line.window, "line.window")?.try_into()?,
+        })
+    };
+    Ok(Quote {
+        provider: ProviderId::parse(&quote.provider_id)?,
+        provider_name: quote.provider_name,
+        lines: quote.lines.into_iter().map(line).collect::<Result<_, InvalidMessage>>()?,
+        quantity: Energy::from_wh(quote.total_wh)?,
+        price: required(quote.total, "quote.total")?.try_into()?,
+    })
+}
+
+pub(super) fn record(request: proto::RecordRequest) -> Result<Record, InvalidMessage> {
+    Ok(Record {
+        gateway: gateway(request.gateway)?,
+        message: received(request.message)?,
+        verdict: verdict(request.verdict)?,
+        reply: request.reply.map(reply).transpose()?,
+        quote: request.quote.map(quote).transpose()?,
+        buyer_json: request.buyer_json,
+    })
+}
+
+pub(super) fn begin(
+    by: Option<proto::Gateway>,
+    message: Received,
+    timestamp: Option<prost_types::Timestamp>,
+    intent: Intent,
+    resume: bool,
+) -> Result<Begin, InvalidMessage> {
+    Ok(Begin { gateway: gateway(by)?, message, at: instant(timestamp, "timestamp")?, intent, resume })
+}
+
+fn status(status: i32) -> Result<Status, InvalidMessage> {
+    match proto::OrderStatus::try_from(status) {
+        Ok(proto::OrderStatus::Draft) => Ok(Status::Draft),
+        Ok(proto::OrderStatus::Pending) => Ok(Status::Pending),
+        Ok(proto::OrderStatus::Active) => Ok(Status::Active),
+        Ok(proto::OrderStatus::Completed) => Ok(Status::Completed),
+        Ok(proto::OrderStatus::Cancelled) => Ok(Status::Cancelled),
+        Ok(proto::OrderStatus::Unspecified) | Err(_) => Err(InvalidMessage::Missing("order status")),
+    }
+}
+
+fn change(change: proto::OrderChange) -> Result<Change, InvalidMessage> {
+    Ok(Change {
+        order: change.order_id.parse::<OrderId>()?,
+        from: status(change.from)?,
+        to: status(change.to)?,
+        at: instant(change.at, "change.at")?,
+        reason: change.reason,
+    })
+}
+
+pub(super) fn finish(request: proto::FinishRequest) -> Result<Finish, InvalidMessage> {
+    let (key, scope) = work(required(request.work, "work")?)?;
+    Ok(Finish {
+        gateway: gateway(request.gateway)?,
+        key,
+        scope,
+        reply: reply(required(request.reply, "reply")?)?,
+        change: request.change.map(change).transpose()?,
+        quote: request.quote.map(quote).transpose()?,
+    })
+}
+
+pub(super) fn send(request: proto::SendRequest) -> Result<Send, InvalidMessage> {
+    Ok(Send {
+        gateway: gateway(request.gateway)?,
+        scope: scope(&request.bap_id, &request.transaction_id)?,
+        message: reply(required(request.message, "message")?)?,
+        buyer_json: request.buyer_json,
+        seen: request.seen_buyer_seq,
+    })
+}
+
+pub(super) fn uuids(ids: &[String]) -> Result<Vec<Uuid>, InvalidMessage> {
+    ids.iter().map(|id| uuid(id)).collect()
+}
+
+fn uuid(id: &str) -> Result<Uuid, InvalidMessage> {
+    Uuid::parse_str(id).map_err(|_not_a_uuid| InvalidMessage::Missing("a UUID"))
+}
+
+pub(super) fn mark(request: proto::MarkRequest) -> Result<Mark, InvalidMessage> {
+    let mark = |mark: proto::DeliveryMark| {
+        use delivery_mark::Result as Marked;
+        let result = match required(mark.result, "mark.result")? {
+            Marked::Delivered(delivered) => MarkResult::Delivered(delivered.refusal.map(refusal)),
+            Marked::Retry(retry) => MarkResult::Retry(duration(retry.after)?, retry.error),
+            Marked::Dead(dead) => MarkResult::Dead(dead.error, dead.refusal.map(refusal)),
+        };
+        Ok((uuid(&mark.delivery_id)?, result))
+    };
+    let marks = request.marks.into_iter().map(mark).collect::<Result<_, InvalidMessage>>()?;
+    Ok(Mark { gateway: gateway(request.gateway)?, marks })
+}
+
+/// A cursor of ListTransactions: microseconds and id of the last one listed.
+pub(super) fn cursor(text: &str) -> Result<Option<(DateTime<Utc>, TransactionId)>, Error> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let parsed = text.split_once(':').and_then(|(micros, id)| {
+        let at = DateTime::from_timestamp_micros(micros.parse().ok()?)?;
+        Some((at, TransactionId::parse(id).ok()?))
+    });
+    parsed.map(Some).ok_or(Error::Cursor)
+}

@@ -1,0 +1,164 @@
+//! MailboxService.
+
+use p2p_proto::order::{
+    BeginConfirmRequest, BeginInitRequest, BeginResponse, ClaimRequest, ClaimResponse,
+    ClearTransactionsRequest, ClearTransactionsResponse, FinishRequest, FinishResponse,
+    GetTransactionRequest, GetTransactionResponse, JoinRequest, JoinResponse, LeaveRequest, LeaveResponse,
+    ListEventsRequest, ListEventsResponse, ListTransactionsRequest, ListTransactionsResponse, MarkRequest,
+    MarkResponse, RecordRequest, RecordResponse, RenewRequest, RenewResponse, SendRequest, SendResponse,
+    mailbox_service_server::MailboxService,
+};
+use tonic::{Request, Response, Status};
+
+use super::{decode, encode};
+use crate::{
+    app::{App, Begin},
+    domain::Intent,
+    store::EventQuery,
+};
+
+const MOST_CLAIMED: u32 = 1_000;
+const MOST_LISTED: u32 = 1_000;
+const USUALLY_LISTED: u32 = 100;
+
+/// A page's size: what was asked for, within bounds.
+fn limit(asked: u32) -> u32 {
+    if asked == 0 { USUALLY_LISTED } else { asked.min(MOST_LISTED) }
+}
+
+#[tonic::async_trait]
+impl MailboxService for App {
+    async fn join(&self, request: Request<JoinRequest>) -> Result<Response<JoinResponse>, Status> {
+        let id = decode::gateway_id(request.into_inner().gateway_id)?;
+        let gateway = self.store.join(&id).await?;
+        Ok(Response::new(JoinResponse {
+            gateway: Some(encode::gateway(gateway)),
+            lease: Some(encode::duration(self.lease)),
+        }))
+    }
+
+    async fn leave(&self, request: Request<LeaveRequest>) -> Result<Response<LeaveResponse>, Status> {
+        self.store.leave(&decode::gateway(request.into_inner().gateway)?).await?;
+        Ok(Response::new(LeaveResponse {}))
+    }
+
+    async fn record(&self, request: Request<RecordRequest>) -> Result<Response<RecordResponse>, Status> {
+        let record = decode::record(request.into_inner())?;
+        let verdict = record.verdict.clone();
+        let answer = self.store.record(record).await?;
+        Ok(Response::new(encode::recorded(answer, verdict)))
+    }
+
+    async fn begin_init(
+        &self,
+        request: Request<BeginInitRequest>,
+    ) -> Result<Response<BeginResponse>, Status> {
+        let request = request.into_inner();
+        let message = decode::received(request.message)?;
+        let requested = decode::lines(request.lines)?;
+        let priced = self.quote(&requested).await?;
+        let intent = Intent::Init { message: message.key.message.clone(), requested, priced };
+        let begin = decode::begin(request.gateway, message, request.timestamp, intent, request.resume)?;
+        let ack_deadline = decode::duration(request.ack_deadline)?;
+        let verdict = begin.at;
+        let answer = self.begin(Begin { begin, ack_deadline }).await?;
+        Ok(Response::new(encode::begun(answer, verdict)))
+    }
+
+    async fn begin_confirm(
+        &self,
+        request: Request<BeginConfirmRequest>,
+    ) -> Result<Response<BeginResponse>, Status> {
+        let request = request.into_inner();
+        let message = decode::received(request.message)?;
+        let intent = Intent::Confirm { order: request.order_id };
+        let begin = decode::begin(request.gateway, message, request.timestamp, intent, request.resume)?;
+        let ack_deadline = decode::duration(request.ack_deadline)?;
+        let verdict = begin.at;
+        let answer = self.begin(Begin { begin, ack_deadline }).await?;
+        Ok(Response::new(encode::begun(answer, verdict)))
+    }
+
+    async fn finish(&self, request: Request<FinishRequest>) -> Result<Response<FinishResponse>, Status> {
+        let delivery = self.store.finish(decode::finish(request.into_inner())?).await?;
+        Ok(Response::new(FinishResponse { delivery_id: delivery.to_string() }))
+    }
+
+    async fn send(&self, request: Request<SendRequest>) -> Result<Response<SendResponse>, Status> {
+        let sent = self.store.send(decode::send(request.into_inner())?).await?;
+        Ok(Response::new(SendResponse {
+            stale: sent.delivery.is_none(),
+            buyer_seq: sent.buyer_seq,
+            delivery_id: sent.delivery.map(|id| id.to_string()).unwrap_or_default(),
+        }))
+    }
+
+    async fn claim(&self, request: Request<ClaimRequest>) -> Result<Response<ClaimResponse>, Status> {
+        let request = request.into_inner();
+        let gateway = decode::gateway(request.gateway)?;
+        let claimed = self.store.claim(&gateway, request.limit.clamp(1, MOST_CLAIMED)).await?;
+        Ok(Response::new(encode::claimed(claimed)))
+    }
+
+    async fn renew(&self, request: Request<RenewRequest>) -> Result<Response<RenewResponse>, Status> {
+        let request = request.into_inner();
+        let gateway = decode::gateway(request.gateway)?;
+        let work = request
+            .work
+            .into_iter()
+            .map(|work| Ok(decode::work(work)?.0))
+            .collect::<Result<Vec<_>, Status>>()?;
+        let deliveries = decode::uuids(&request.delivery_ids)?;
+        let renewed = self.store.renew(&gateway, &work, &deliveries).await?;
+        Ok(Response::new(RenewResponse { renewed: renewed.try_into().unwrap_or(u32::MAX) }))
+    }
+
+    async fn mark(&self, request: Request<MarkRequest>) -> Result<Response<MarkResponse>, Status> {
+        let buyer_seqs = self.store.mark(decode::mark(request.into_inner())?).await?;
+        Ok(Response::new(MarkResponse { buyer_seqs }))
+    }
+
+    async fn list_events(
+        &self,
+        request: Request<ListEventsRequest>,
+    ) -> Result<Response<ListEventsResponse>, Status> {
+        let request = request.into_inner();
+        let query = EventQuery {
+            scope: decode::scope(&request.bap_id, &request.transaction_id)?,
+            buyer_view: request.buyer_view,
+            after: request.after_seq,
+            limit: limit(request.limit),
+        };
+        let page = self.store.events(&query).await?;
+        Ok(Response::new(encode::events(page, &request.transaction_id)))
+    }
+
+    async fn list_transactions(
+        &self,
+        request: Request<ListTransactionsRequest>,
+    ) -> Result<Response<ListTransactionsResponse>, Status> {
+        let request = request.into_inner();
+        let bap = decode::participant(&request.bap_id)?;
+        let behind = decode::cursor(&request.cursor)?;
+        let page = self.store.transactions(&bap, behind, limit(request.limit)).await?;
+        Ok(Response::new(encode::transactions(page)))
+    }
+
+    async fn get_transaction(
+        &self,
+        request: Request<GetTransactionRequest>,
+    ) -> Result<Response<GetTransactionResponse>, Status> {
+        let request = request.into_inner();
+        let scope = decode::scope(&request.bap_id, &request.transaction_id)?;
+        let transaction = self.store.transaction(&scope).await?;
+        Ok(Response::new(GetTransactionResponse { transaction: Some(encode::transaction(transaction)) }))
+    }
+
+    async fn clear_transactions(
+        &self,
+        request: Request<ClearTransactionsRequest>,
+    ) -> Result<Response<ClearTransactionsResponse>, Status> {
+        let bap = decode::participant(&request.into_inner().bap_id)?;
+        Ok(Response::new(ClearTransactionsResponse { cleared: self.store.clear(&bap).await? }))
+    }
+}

@@ -1,0 +1,271 @@
+//! One transaction over many operations: lock and load their trades, decide each in turn, write it all at once.
+
+use p2p_runtime::postgres::TRIES;
+use sea_orm::{DatabaseConnection, DatabaseTransaction, TransactionTrait};
+use uuid::Uuid;
+
+use super::{
+    load::{Loaded, load},
+    op::{Begin, Begun, Done, Finish, Mark, Op, Record, Recorded, Send, Sent},
+    row::{EventRow, InboxRow, InboxStatus, Lease, OutboxRow},
+    save::{Writes, save},
+};
+use crate::{
+    config::Periods,
+    domain::{Answer, Applied, Decision, GatewayId, Intent, Next, Received, Reply, TransactionKey, Verdict},
+    error::Error,
+};
+
+/// Commits all operations in one transaction; from the start again when it lost a race.
+pub(super) async fn commit(
+    db: &DatabaseConnection,
+    periods: Periods,
+    ops: &[Op],
+) -> Result<Vec<Result<Done, Error>>, Error> {
+    let mut tries = 1;
+    loop {
+        match attempt(db, periods, ops).await {
+            Err(error) if tries < TRIES && error.lost_race() => tries += 1,
+            result => return result,
+        }
+    }
+}
+
+async fn attempt(
+    db: &DatabaseConnection,
+    periods: Periods,
+    ops: &[Op],
+) -> Result<Vec<Result<Done, Error>>, Error> {
+    let transaction = db.begin().await?;
+    match decide_and_save(&transaction, periods, ops).await {
+        Ok(done) => {
+            transaction.commit().await?;
+            Ok(done)
+        }
+        Err(error) => {
+            transaction.rollback().await?;
+            Err(error)
+        }
+    }
+}
+
+async fn decide_and_save(
+    transaction: &DatabaseTransaction,
+    periods: Periods,
+    ops: &[Op],
+) -> Result<Vec<Result<Done, Error>>, Error> {
+    let loaded = load(transaction, periods, ops).await?;
+    let mut batch = Batch { loaded, writes: Writes::default() };
+    let done = ops.iter().map(|op| batch.decide(op)).collect();
+    save(transaction, periods, &batch.loaded, &batch.writes).await?;
+    Ok(done)
+}
+
+struct Batch {
+    loaded: Loaded,
+    writes: Writes,
+}
+
+impl Batch {
+    fn decide(&mut self, op: &Op) -> Result<Done, Error> {
+        match op {
+            Op::Record(record) => self.record(record).map(Done::Recorded),
+            Op::Begin(begin) if begin.resume => self.resume(begin).map(Done::Begun),
+            Op::Begin(begin) => self.begin(begin).map(Done::Begun),
+            Op::Finish(finish) => self.finish(finish).map(Done::Finished),
+            Op::Send(send) => self.send(send).map(Done::Sent),
+            Op::Mark(mark) => Ok(Done::Marked(self.mark(mark))),
+        }
+    }
+
+    fn record(&mut self, record: &Record) -> Result<Answer<Recorded>, Error> {
+        let message = &record.message;
+        if let Some(stored) = self.stored(message) {
+            return Ok(stored);
+        }
+        let accepted = record.verdict.refusal.is_none();
+        let queued = accepted && message.waits_for_earlier() && self.loaded.trade(&message.scope)?.has_open();
+        let status = if queued { InboxStatus::Queued } else { InboxStatus::Done };
+        let row = self.receive(message, &record.verdict, &record.buyer_json, status, None)?;
+        if queued {
+            return Ok(Answer::Queued);
+        }
+        if let Some(quote) = &record.quote {
+            self.writes.quotes.push((message.scope.clone(), quote.clone()));
+        }
+        let delivery = match &record.reply {
+            Some(reply) => {
+                Some(self.post(&record.gateway, &message.scope, reply, "", false, row.created_at)?)
+            }
+            None => None,
+        };
+        Ok(Answer::Accepted(Recorded { delivery, buyer_seq: row.buyer_seq }))
+    }
+
+    fn begin(&mut self, begin: &Begin) -> Result<Answer<Begun>, Error> {
+        let message = &begin.message;
+        if let Some(stored) = self.stored(message) {
+            return Ok(stored);
+        }
+        let mut verdict = Verdict { refusal: None, at: begin.at };
+        if self.loaded.trade(&message.scope)?.has_open() {
+            self.receive(message, &verdict, "", InboxStatus::Queued, None)?;
+            return Ok(Answer::Queued);
+        }
+        match self.intend(&message.scope, &begin.intent)? {
+            Decision::Refuse(refusal) => {
+                verdict.refusal = Some(refusal);
+                self.receive(message, &verdict, "", InboxStatus::Done, None)?;
+                Ok(Answer::Accepted(Begun { verdict, next: None }))
+            }
+            Decision::Accept(next) => {
+                self.receive(message, &verdict, "", InboxStatus::Begun, Some(&begin.gateway))?;
+                Ok(Answer::Accepted(Begun { verdict, next: Some(next) }))
+            }
+        }
+    }
+
+    /// Goes on with an action that was accepted before: what cannot be done any more fails, for its sender has
+    /// been told ACK.
+    fn resume(&mut self, begin: &Begin) -> Result<Answer<Begun>, Error> {
+        let key = &begin.message.key;
+        let row = self.loaded.leased(key, &begin.message.scope, &begin.gateway)?;
+        let (verdict, was_queued) = (row.verdict.clone(), row.status == InboxStatus::Queued);
+        let next = match self.intend(&begin.message.scope, &begin.intent)? {
+            Decision::Accept(next) => next,
+            Decision::Refuse(refusal) => Next::Fail(refusal),
+        };
+        if was_queued {
+            self.writes.begun.push(key.clone());
+        }
+        Ok(Answer::Accepted(Begun { verdict, next: Some(next) }))
+    }
+
+    fn intend(&mut self, scope: &TransactionKey, intent: &Intent) -> Result<Decision, Error> {
+        let trade = &mut self.loaded.trade(scope)?.trade;
+        let before = trade.orders.len();
+        let decision = trade.decide(intent);
+        match &decision {
+            Decision::Accept(Next::Reserve(order)) if trade.orders.len() > before => {
+                self.writes.orders.push(order.clone());
+            }
+            Decision::Accept(Next::Sell(order)) => self.writes.holds.push(order.clone()),
+            Decision::Accept(_) | Decision::Refuse(_) => {}
+        }
+        Ok(decision)
+    }
+
+    fn finish(&mut self, finish: &Finish) -> Result<Uuid, Error> {
+        let accepted_at = self.loaded.leased(&finish.key, &finish.scope, &finish.gateway)?.created_at;
+        if let Some(change) = &finish.change {
+            let trade = &mut self.loaded.trade(&finish.scope)?.trade;
+            let order = trade.orders.iter_mut().find(|order| order.id == change.order);
+            let order = order.ok_or_else(|| Error::OrderNotFound(change.order.to_string()))?;
+            match order.apply(change) {
+                Applied::Now => self.writes.changes.push(change.clone()),
+                Applied::Before => {}
+                Applied::Never => {
+                    let why = format!("is {}, not {}", order.state.status().as_str(), change.from.as_str());
+                    return Err(Error::impossible("orders", change.order, why));
+                }
+            }
+        }
+        if let Some(quote) = &finish.quote {
+            self.writes.quotes.push((finish.scope.clone(), quote.clone()));
+        }
+        self.loaded.close(&finish.key, &finish.scope)?;
+        self.writes.done.push(finish.key.clone());
+        self.post(&finish.gateway, &finish.scope, &finish.reply, "", false, accepted_at)
+    }
+
+    fn send(&mut self, send: &Send) -> Result<Sent, Error> {
+        let buyer_seq = self.loaded.trade(&send.scope)?.buyer_seq;
+        if buyer_seq != send.seen {
+            return Ok(Sent { delivery: None, buyer_seq });
+        }
+        let now = self.loaded.now;
+        let delivery = self.post(&send.gateway, &send.scope, &send.message, &send.buyer_json, true, now)?;
+        Ok(Sent { delivery: Some(delivery), buyer_seq: buyer_seq + 1 })
+    }
+
+    fn mark(&mut self, mark: &Mark) -> Vec<i64> {
+        let mut seqs = Vec::new();
+        for (id, result) in &mark.marks {
+            if result.refusal().is_some() {
+                seqs.push(self.loaded.refused(*id, &mark.gateway));
+            }
+            self.writes.marks.push((*id, mark.gateway.clone(), result.clone()));
+        }
+        seqs
+    }
+
+    /// What was said to the same message before.
+    fn stored<T>(&self, message: &Received) -> Option<Answer<T>> {
+        let row = self.loaded.inbox.get(&message.key)?;
+        Some(match row.digest == InboxRow::digest(&message.body) {
+            true => Answer::Repeated { verdict: row.verdict.clone(), buyer_seq: row.buyer_seq },
+            false => Answer::Conflict,
+        })
+    }
+
+    /// Logs a message and files it in the inbox.
+    fn receive(
+        &mut self,
+        message: &Received,
+        verdict: &Verdict,
+        buyer_json: &str,
+        status: InboxStatus,
+        lease: Option<&GatewayId>,
+    ) -> Result<InboxRow, Error> {
+        let now = self.loaded.now;
+        let trade = self.loaded.trade(&message.scope)?;
+        let (seq, buyer_seq) = trade.next(message.is_callback());
+        let row = InboxRow {
+            key: message.key.clone(),
+            scope: message.scope.clone(),
+            seq,
+            buyer_seq,
+            event: Uuid::new_v4(),
+            digest: InboxRow::digest(&message.body),
+            verdict: verdict.clone(),
+            status,
+            lease: Lease::of(lease),
+            created_at: now,
+        };
+        trade.open(&row);
+        self.writes.events.push(EventRow::inbound(&row, message, buyer_json));
+        self.writes.inbox.push(row.clone());
+        self.loaded.inbox.insert(row.key.clone(), row.clone());
+        Ok(row)
+    }
+
+    /// Logs a message to be sent and files it in the outbox.
+    fn post(
+        &mut self,
+        gateway: &GatewayId,
+        scope: &TransactionKey,
+        message: &Reply,
+        buyer_json: &str,
+        by_buyer: bool,
+        accepted_at: chrono::DateTime<chrono::Utc>,
+    ) -> Result<Uuid, Error> {
+        let (seq, buyer_seq) = self.loaded.trade(scope)?.next(by_buyer);
+        let event = EventRow::outbound(scope, message, buyer_json, seq, buyer_seq);
+        let due_at = accepted_at + message.delay;
+        let row = OutboxRow {
+            id: Uuid::new_v4(),
+            scope: scope.clone(),
+            event: event.id,
+            action: message.action.clone(),
+            message: message.message.clone(),
+            uri: message.uri.clone(),
+            due_at,
+            expires_at: message.lifetime.map(|lifetime| due_at + lifetime),
+            lease: Lease::of(Some(gateway)),
+        };
+        let id = row.id;
+        self.writes.events.push(event);
+        self.writes.outbox.push(row);
+        Ok(id)
+    }
+}

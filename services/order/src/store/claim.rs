@@ -1,0 +1,208 @@
+//! Gateways come and go, and what nobody works on is taken over. Rows are locked with SKIP LOCKED: a claim waits
+//! for nobody.
+
+use chrono::{DateTime, Utc};
+use sea_orm::ConnectionTrait;
+use uuid::Uuid;
+
+use super::{Store, millis, row, sql};
+use crate::{
+    domain::{Delivery, GatewayId, InboxKey, Received},
+    error::Error,
+};
+
+/// What a gateway has taken over.
+#[derive(Debug, Default)]
+pub struct Claimed {
+    /// Accepted messages whose work is not done, with the time of their acceptance.
+    pub work: Vec<(Received, DateTime<Utc>)>,
+    /// Messages that are due.
+    pub deliveries: Vec<Delivery>,
+}
+
+impl Store {
+    /// Starts a gateway: the next incarnation of its id. The leases of its earlier ones lapse.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn join(&self, id: &str) -> Result<GatewayId, Error> {
+        let statement = sql(
+            "INSERT INTO orders.gateways AS g (id, incarnation) VALUES ($1, 1)
+             ON CONFLICT (id) DO UPDATE SET incarnation = g.incarnation + 1, started_at = now()
+             RETURNING incarnation",
+            [id.into()],
+        );
+        let found = self.db.query_one_raw(statement).await?;
+        let found = found.ok_or_else(|| Error::impossible("gateways", id, "was not stored"))?;
+        let gateway = GatewayId { id: id.to_owned(), incarnation: found.try_get("", "incarnation")? };
+        self.lapse(&gateway, gateway.incarnation - 1).await?;
+        Ok(gateway)
+    }
+
+    /// Ends a gateway: its leases lapse.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn leave(&self, gateway: &GatewayId) -> Result<(), Error> {
+        self.lapse(gateway, gateway.incarnation).await
+    }
+
+    /// Ends the leases of this gateway's incarnations up to the given one.
+    async fn lapse(&self, gateway: &GatewayId, newest: i64) -> Result<(), Error> {
+        let values = || [gateway.id.clone().into(), newest.into()];
+        let inbox = sql(
+            "UPDATE orders.inbox SET lease_until = now()
+             WHERE status <> 'DONE' AND lease_gateway = $1 AND lease_incarnation <= $2 AND lease_until > now()",
+            values(),
+        );
+        let outbox = sql(
+            "UPDATE orders.outbox SET lease_until = now()
+             WHERE status = 'PENDING' AND lease_gateway = $1 AND lease_incarnation <= $2 AND lease_until > now()",
+            values(),
+        );
+        self.db.execute_raw(inbox).await?;
+        self.db.execute_raw(outbox).await?;
+        Ok(())
+    }
+
+    /// Takes over work and deliveries whose lease has lapsed.
+    ///
+    /// # Errors
+    /// When the database fails or a row cannot be.
+    pub async fn claim(&self, gateway: &GatewayId, limit: u32) -> Result<Claimed, Error> {
+        self.bury_expired().await?;
+        Ok(Claimed {
+            work: self.claim_work(gateway, limit).await?,
+            deliveries: self.claim_deliveries(gateway, limit).await?,
+        })
+    }
+
+    /// Deliveries that are too old to be of use.
+    async fn bury_expired(&self) -> Result<(), Error> {
+        let statement = sql(
+            "UPDATE orders.outbox SET status = 'DEAD', last_error = 'expired', updated_at = now()
+             WHERE status = 'PENDING' AND due_at <= now() AND expires_at <= now() AND lease_until <= now()",
+            [],
+        );
+        self.db.execute_raw(statement).await?;
+        Ok(())
+    }
+
+    /// Only the first open action of each trade: the others wait for it.
+    async fn claim_work(
+        &self,
+        gateway: &GatewayId,
+        limit: u32,
+    ) -> Result<Vec<(Received, DateTime<Utc>)>, Error> {
+        let statement = sql(
+            "WITH claimed AS (
+                 UPDATE orders.inbox i
+                 SET lease_gateway = $1, lease_incarnation = $2, lease_until = now() + $3 * interval '1 millisecond'
+                 WHERE (i.sender, i.action, i.message_id) IN (
+                     SELECT c.sender, c.action, c.message_id FROM orders.inbox c
+                     WHERE c.status <> 'DONE' AND c.lease_until <= now()
+                       AND NOT EXISTS (
+                           SELECT 1 FROM orders.inbox p
+                           WHERE p.bap_id = c.bap_id AND p.transaction_id = c.transaction_id
+                             AND p.status <> 'DONE' AND p.seq < c.seq)
+                     ORDER BY c.lease_until LIMIT $4 FOR UPDATE SKIP LOCKED)
+                 RETURNING i.*)
+             SELECT c.*, e.raw_json FROM claimed c JOIN orders.events e ON e.id = c.event_id ORDER BY c.created_at",
+            [
+                gateway.id.clone().into(),
+                gateway.incarnation.into(),
+                millis(self.periods.lease).into(),
+                i64::from(limit).into(),
+            ],
+        );
+        let found = self.db.query_all_raw(statement).await?;
+        let work = found.iter().map(|found| {
+            let message = Received {
+                key: row::inbox_key(found)?,
+                scope: row::scope(found)?,
+                body: found.try_get("", "raw_json")?,
+            };
+            Ok((message, found.try_get("", "created_at")?))
+        });
+        work.collect()
+    }
+
+    async fn claim_deliveries(&self, gateway: &GatewayId, limit: u32) -> Result<Vec<Delivery>, Error> {
+        let statement = sql(
+            "WITH claimed AS (
+                 UPDATE orders.outbox o
+                 SET lease_gateway = $1, lease_incarnation = $2, lease_until = now() + $3 * interval '1 millisecond'
+                 WHERE o.id IN (
+                     SELECT c.id FROM orders.outbox c
+                     WHERE c.status = 'PENDING' AND c.due_at <= now() AND c.lease_until <= now()
+                     ORDER BY c.due_at LIMIT $4 FOR UPDATE SKIP LOCKED)
+                 RETURNING o.*)
+             SELECT c.*, e.raw_json FROM claimed c JOIN orders.events e ON e.id = c.event_id ORDER BY c.due_at",
+            [
+                gateway.id.clone().into(),
+                gateway.incarnation.into(),
+                millis(self.periods.lease).into(),
+                i64::from(limit).into(),
+            ],
+        );
+        let found = self.db.query_all_raw(statement).await?;
+        let deliveries = found.iter().map(|found| {
+            let attempts: i32 = found.try_get("", "attempts")?;
+            Ok(Delivery {
+                id: found.try_get("", "id")?,
+                scope: row::scope(found)?,
+                action: found.try_get("", "action")?,
+                message: row::message_id(found)?,
+                uri: found.try_get("", "uri")?,
+                body: found.try_get("", "raw_json")?,
+                attempts: attempts.unsigned_abs(),
+            })
+        });
+        deliveries.collect()
+    }
+
+    /// Prolongs leases that the gateway still has. Answers how many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn renew(
+        &self,
+        gateway: &GatewayId,
+        work: &[InboxKey],
+        deliveries: &[Uuid],
+    ) -> Result<u64, Error> {
+        let column = |of: fn(&InboxKey) -> String| work.iter().map(of).collect::<Vec<_>>();
+        let inbox = sql(
+            "UPDATE orders.inbox i SET lease_until = now() + $3 * interval '1 millisecond'
+             FROM unnest($4::text[], $5::text[], $6::text[]) AS k (sender, action, message_id)
+             WHERE i.sender = k.sender AND i.action = k.action AND i.message_id = k.message_id
+               AND i.status <> 'DONE' AND i.lease_gateway = $1 AND i.lease_incarnation = $2",
+            [
+                gateway.id.clone().into(),
+                gateway.incarnation.into(),
+                millis(self.periods.lease).into(),
+                column(|k| k.sender.to_string()).into(),
+                column(|k| k.action.clone()).into(),
+                column(|k| k.message.to_string()).into(),
+            ],
+        );
+        let outbox = sql(
+            "UPDATE orders.outbox SET lease_until = now() + $3 * interval '1 millisecond'
+             WHERE id = ANY($4::uuid[]) AND status = 'PENDING' AND lease_gateway = $1 AND lease_incarnation = $2",
+            [
+                gateway.id.clone().into(),
+                gateway.incarnation.into(),
+                millis(self.periods.lease).into(),
+                deliveries.to_vec().into(),
+            ],
+        );
+        let mut renewed = 0;
+        if !work.is_empty() {
+            renewed += self.db.execute_raw(inbox).await?.rows_affected();
+        }
+        if !deliveries.is_empty() {
+            renewed += self.db.execute_raw(outbox).await?.rows_affected();
+        }
+        Ok(renewed)
+    }
+}

@@ -1,0 +1,49 @@
+//! The only place that knows SQL and sea-orm.
+
+mod batch;
+mod claim;
+mod json;
+mod load;
+mod op;
+mod read;
+mod row;
+mod save;
+mod writer;
+
+use p2p_runtime::Tasks;
+use sea_orm::{DatabaseConnection, DbBackend, Statement, Value};
+
+pub use claim::Claimed;
+pub use op::{Begin, Finish, Mark, Record, Recorded, Send};
+pub use read::{Event, EventPage, EventQuery, TransactionPage, TransactionRow};
+
+use crate::config::Periods;
+
+/// The service's rows: one writer that commits in groups, and readers beside it.
+#[derive(Clone)]
+pub struct Store {
+    db: DatabaseConnection,
+    periods: Periods,
+    writer: writer::Writer,
+}
+
+impl Store {
+    /// Starts the writer.
+    pub fn start(db: DatabaseConnection, periods: Periods, tasks: &Tasks) -> Self {
+        let writer = writer::Writer::start(db.clone(), periods, tasks);
+        Self { db, periods, writer }
+    }
+
+    /// How long a lease lasts.
+    pub fn lease(&self) -> std::time::Duration {
+        self.periods.lease
+    }
+}
+
+fn sql<const N: usize>(text: &'static str, values: [Value; N]) -> Statement {
+    Statement::from_sql_and_values(DbBackend::Postgres, text, values)
+}
+
+fn millis(period: std::time::Duration) -> i64 {
+    period.as_millis().try_into().unwrap_or(i64::MAX)
+}

@@ -1,0 +1,215 @@
+//! What is read beside the writer.
+
+use chrono::{DateTime, Utc};
+use p2p_domain::{MessageId, OrderId, ParticipantId, TransactionId};
+use sea_orm::ConnectionTrait;
+use uuid::Uuid;
+
+use super::{Store, row, sql};
+use crate::{
+    domain::{Order, Refusal, TransactionKey},
+    error::Error,
+};
+
+/// How far back a buyer's view goes.
+const BUYER_VIEW: &str = "24 hours";
+
+/// A logged message.
+#[derive(Debug)]
+pub struct Event {
+    pub id: Uuid,
+    pub seq: i64,
+    pub buyer_seq: i64,
+    pub message: MessageId,
+    pub action: String,
+    pub inbound: bool,
+    pub raw_json: String,
+    pub buyer_json: String,
+    pub created_at: DateTime<Utc>,
+    /// What the buyer was told when this request was refused or never made.
+    pub refusal: Option<Refusal>,
+}
+
+/// Which events to read.
+#[derive(Debug)]
+pub struct EventQuery {
+    /// Of which trade.
+    pub scope: TransactionKey,
+    /// Only what the buyer's side did and heard since it last cleared its view.
+    pub buyer_view: bool,
+    /// Only those behind this seq.
+    pub after: i64,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Events of one trade.
+#[derive(Debug)]
+pub struct EventPage {
+    /// By seq.
+    pub events: Vec<Event>,
+    /// The trade's newest buyer_seq, read before the events.
+    pub buyer_seq: i64,
+    /// More follow.
+    pub more: bool,
+}
+
+/// A trade of a buyer's side.
+#[derive(Debug)]
+pub struct TransactionRow {
+    /// Which.
+    pub transaction: TransactionId,
+    /// What the buyer's side did and heard in it.
+    pub buyer_seq: i64,
+    /// When it began.
+    pub created_at: DateTime<Utc>,
+}
+
+/// A page of trades.
+#[derive(Debug)]
+pub struct TransactionPage {
+    /// Newest first.
+    pub transactions: Vec<TransactionRow>,
+    /// More follow.
+    pub more: bool,
+}
+
+impl Store {
+    /// An order under its own trade.
+    ///
+    /// # Errors
+    /// When there is none, or the database fails.
+    pub async fn order(&self, scope: &TransactionKey, id: &str) -> Result<Order, Error> {
+        let not_found = || Error::OrderNotFound(id.to_owned());
+        let order: OrderId = id.parse().map_err(|_not_a_uuid| not_found())?;
+        let statement = sql(
+            "SELECT * FROM orders.orders WHERE id = $1 AND bap_id = $2 AND transaction_id = $3",
+            [order.0.into(), scope.bap.to_string().into(), scope.transaction.to_string().into()],
+        );
+        let found = self.db.query_one_raw(statement).await?.ok_or_else(not_found)?;
+        row::order(&found)
+    }
+
+    /// The orders of a trade, newest first.
+    ///
+    /// # Errors
+    /// When the database fails or a row cannot be.
+    pub async fn orders(&self, scope: &TransactionKey) -> Result<Vec<Order>, Error> {
+        let statement = sql(
+            "SELECT * FROM orders.orders WHERE bap_id = $1 AND transaction_id = $2 ORDER BY created_at DESC, id",
+            [scope.bap.to_string().into(), scope.transaction.to_string().into()],
+        );
+        self.db.query_all_raw(statement).await?.iter().map(row::order).collect()
+    }
+
+    /// Messages of a trade, in order of acceptance.
+    ///
+    /// # Errors
+    /// When the database fails or a row cannot be.
+    pub async fn events(&self, query: &EventQuery) -> Result<EventPage, Error> {
+        let scope = &query.scope;
+        let counters = sql(
+            "SELECT buyer_seq, cleared_seq FROM orders.transactions WHERE bap_id = $1 AND transaction_id = $2",
+            [scope.bap.to_string().into(), scope.transaction.to_string().into()],
+        );
+        let Some(counters) = self.db.query_one_raw(counters).await? else {
+            return Ok(EventPage { events: vec![], buyer_seq: 0, more: false });
+        };
+        let cleared: i64 = counters.try_get("", "cleared_seq")?;
+        let newer = if query.buyer_view { query.after.max(cleared) } else { query.after };
+        let statement = sql(
+            "SELECT e.*, o.error_code, o.error_message FROM orders.events e
+             LEFT JOIN orders.outbox o ON o.event_id = e.id
+             WHERE e.bap_id = $1 AND e.transaction_id = $2 AND e.seq > $3
+               AND (NOT $4 OR (e.buyer_seq > 0 AND e.created_at > now() - $5::interval))
+             ORDER BY e.seq LIMIT $6",
+            [
+                scope.bap.to_string().into(),
+                scope.transaction.to_string().into(),
+                newer.into(),
+                query.buyer_view.into(),
+                BUYER_VIEW.into(),
+                (i64::from(query.limit) + 1).into(),
+            ],
+        );
+        let found = self.db.query_all_raw(statement).await?;
+        let more = found.len() > query.limit as usize;
+        let events = found.iter().take(query.limit as usize).map(|found| {
+            Ok(Event {
+                id: found.try_get("", "id")?,
+                seq: found.try_get("", "seq")?,
+                buyer_seq: found.try_get("", "buyer_seq")?,
+                message: row::message_id(found)?,
+                action: found.try_get("", "action")?,
+                inbound: found.try_get::<String>("", "direction")? == "INBOUND",
+                raw_json: found.try_get("", "raw_json")?,
+                buyer_json: found.try_get("", "buyer_json")?,
+                created_at: found.try_get("", "created_at")?,
+                refusal: row::refusal(found)?,
+            })
+        });
+        let events = events.collect::<Result<_, Error>>()?;
+        Ok(EventPage { events, buyer_seq: counters.try_get("", "buyer_seq")?, more })
+    }
+
+    /// How far a trade has come for the buyer's side.
+    ///
+    /// # Errors
+    /// When the buyer's side has no such trade, or the database fails.
+    pub async fn transaction(&self, scope: &TransactionKey) -> Result<TransactionRow, Error> {
+        let statement = sql(
+            "SELECT transaction_id, buyer_seq, created_at FROM orders.transactions
+             WHERE bap_id = $1 AND transaction_id = $2 AND buyer_seq > 0 AND seq > cleared_seq",
+            [scope.bap.to_string().into(), scope.transaction.to_string().into()],
+        );
+        let found = self.db.query_one_raw(statement).await?;
+        let found = found.ok_or_else(|| Error::TransactionNotFound(scope.transaction.to_string()))?;
+        transaction(&found)
+    }
+
+    /// The trades of a buyer's side, newest first, behind the given one.
+    ///
+    /// # Errors
+    /// When the database fails or a row cannot be.
+    pub async fn transactions(
+        &self,
+        bap: &ParticipantId,
+        behind: Option<(DateTime<Utc>, TransactionId)>,
+        limit: u32,
+    ) -> Result<TransactionPage, Error> {
+        let (at, id) = behind.map_or((None, String::new()), |(at, id)| (Some(at), id.into()));
+        let statement = sql(
+            "SELECT transaction_id, buyer_seq, created_at FROM orders.transactions
+             WHERE bap_id = $1 AND buyer_seq > 0 AND seq > cleared_seq
+               AND ($2::timestamptz IS NULL OR (created_at, transaction_id) < ($2, $3))
+             ORDER BY created_at DESC, transaction_id DESC LIMIT $4",
+            [bap.to_string().into(), at.into(), id.into(), (i64::from(limit) + 1).into()],
+        );
+        let found = self.db.query_all_raw(statement).await?;
+        let more = found.len() > limit as usize;
+        let transactions = found.iter().take(limit as usize).map(transaction).collect::<Result<_, _>>()?;
+        Ok(TransactionPage { transactions, more })
+    }
+
+    /// Clears the buyer's view of all its trades. Answers how many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn clear(&self, bap: &ParticipantId) -> Result<u64, Error> {
+        let statement = sql(
+            "UPDATE orders.transactions SET cleared_seq = seq, cleared_at = now(), buyer_seq = buyer_seq + 1
+             WHERE bap_id = $1 AND buyer_seq > 0 AND seq > cleared_seq",
+            [bap.to_string().into()],
+        );
+        Ok(self.db.execute_raw(statement).await?.rows_affected())
+    }
+}
+
+fn transaction(found: &sea_orm::QueryResult) -> Result<TransactionRow, Error> {
+    let text: String = found.try_get("", "transaction_id")?;
+    Ok(TransactionRow {
+        transaction: TransactionId::parse(&text).map_err(|e| Error::impossible("transactions", &text, e))?,
+        buyer_seq: found.try_get("", "buyer_seq")?,
+        created_at: found.try_get("", "created_at")?,
+    })
+}

@@ -43,6 +43,8 @@ impl Guarded {
             .arg("guard")
             .arg(order.text()?)
             .envs(environment)
+            // Logs go to files.
+            .env("NO_COLOR", "1")
             .stdin(Stdio::piped())
             .stdout(file.try_clone()?)
             .stderr(file)

@@ -141,7 +141,7 @@ fn text(answer: &Value, pointer: &str) -> anyhow::Result<String> {
     found.map(str::to_owned).with_context(|| format!("{pointer} is missing"))
 }
 
-/// The catalog was shown with the first answers' size in mind: it is long and says nothing new at the end.
+/// The catalog it traded from is long and says nothing about the trade.
 fn without_catalog(mut state: Value) -> Value {
     if let Some(parts) = state.as_object_mut() {
         parts.remove("catalog");

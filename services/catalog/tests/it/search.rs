@@ -68,6 +68,17 @@ async fn filters_narrow_the_search() {
 }
 
 #[tokio::test]
+async fn an_item_that_changes_its_source_is_found_under_the_new_one() {
+    let catalog = catalog_of_three().await;
+    catalog.item(Item { source_type: "HYDRO".into(), ..item("i", "p", 100) }).await.unwrap();
+    let source = |text: &str| Filter { source_type: Some(text.into()), ..Filter::default() };
+    assert_eq!(catalog.found(source("SOLAR")).await, [""; 0]);
+    assert_eq!(catalog.found(source("HYDRO")).await, ["c", "a"]);
+    catalog.offer(offer("d", 5)).await.unwrap();
+    assert_eq!(catalog.found(source("HYDRO")).await, ["c", "a", "d"]);
+}
+
+#[tokio::test]
 async fn pages_continue_where_the_last_one_or_any_listing_ended() {
     let catalog = Catalog::with_item(100).await;
     for n in 0..7 {

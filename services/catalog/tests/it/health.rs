@@ -43,10 +43,9 @@ async fn reflection_names_the_service() {
 #[tokio::test]
 async fn without_a_database_calls_are_unavailable_and_say_no_more() {
     let catalog = Catalog::over("postgresql://nobody:secret@127.0.0.1:1/nowhere".to_owned()).await;
-    for status in [
-        catalog.offer(offer("o", 1)).await.unwrap_err(),
-        catalog.reserve(order(), &[("o", 1_000)]).await.unwrap_err(),
-    ] {
+    let lines = [("o", 1_000)];
+    let (made, reserved) = tokio::join!(catalog.offer(offer("o", 1)), catalog.reserve(order(), &lines));
+    for status in [made.unwrap_err(), reserved.unwrap_err()] {
         assert_eq!(status.code(), Code::Unavailable);
         assert_eq!(status.message(), "the catalog's database does not answer");
         assert_eq!(p2p_proto::reason(&status).as_deref(), Some("DATABASE_UNAVAILABLE"));

@@ -140,12 +140,18 @@ async fn an_order_over_two_offers_gets_all_or_nothing() {
     catalog.item(item("i2", "p", 100)).await.unwrap();
     catalog.offer(p2p_proto::catalog::Offer { item_id: "i2".into(), ..offer("o2", 10) }).await.unwrap();
 
-    for short in
-        [[("o", 30_000), ("o2", 11_000)], [("o2", 5_000), ("o", 51_000)], [("o", 1_000), ("x", 1_000)]]
-    {
+    catalog.offer(offer("wide", 200)).await.unwrap();
+    let short = [
+        [("o", 30_000), ("o2", 11_000)],
+        [("o2", 5_000), ("o", 51_000)],
+        // The item behind it has but 100.
+        [("o2", 5_000), ("wide", 101_000)],
+        [("o", 1_000), ("x", 1_000)],
+    ];
+    for short in short {
         let refused = catalog.reserve(order(), &short).await.unwrap();
         assert_eq!(refused.status(), ReservationStatus::Refused);
-        for id in ["o", "o2"] {
+        for id in ["o", "o2", "wide"] {
             let untouched = catalog.get(id).await;
             assert_eq!(untouched.available_wh, untouched.total_wh);
         }

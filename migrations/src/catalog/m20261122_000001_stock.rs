@@ -27,7 +27,7 @@ CREATE TABLE catalog_items (
     sold_qty numeric(18,3) NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
-    UNIQUE (id, provider_id),
+    UNIQUE (id, provider_id, source_type),
     CONSTRAINT catalog_items_counters CHECK (available_qty >= 0 AND reserved_qty >= 0 AND sold_qty >= 0
         AND available_qty + reserved_qty + sold_qty = total_qty)
 );
@@ -36,6 +36,7 @@ CREATE TABLE catalog_offers (
     id text COLLATE "C" PRIMARY KEY,
     item_id text COLLATE "C" NOT NULL,
     provider_id text COLLATE "C" NOT NULL,
+    source_type text NOT NULL,
     price_value numeric(18,6) NOT NULL CHECK (price_value > 0),
     currency text NOT NULL,
     block_qty numeric(18,3) NOT NULL CHECK (block_qty > 0),
@@ -50,15 +51,20 @@ CREATE TABLE catalog_offers (
     settlement_type text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
-    FOREIGN KEY (item_id, provider_id) REFERENCES catalog_items (id, provider_id),
+    -- Keeps the copy of the item's source type true, on which searches rely.
+    FOREIGN KEY (item_id, provider_id, source_type) REFERENCES catalog_items (id, provider_id, source_type)
+        ON UPDATE CASCADE,
     CONSTRAINT catalog_offers_window CHECK (time_window_start < time_window_end),
     CONSTRAINT catalog_offers_counters CHECK (available_qty >= 0 AND reserved_qty >= 0 AND sold_qty >= 0
         AND available_qty + reserved_qty + sold_qty = max_qty)
 );
 CREATE INDEX catalog_offers_item ON catalog_offers (item_id);
--- Serves the search: walked in the order of the answer, the windows checked without a look at the table.
-CREATE INDEX catalog_offers_search ON catalog_offers (price_value, id, time_window_end, time_window_start)
-    WHERE sellable;
+-- Serve the search with and without a source type: walked in the order of the answer, windows and sizes checked
+-- without a look at the table.
+CREATE INDEX catalog_offers_search
+    ON catalog_offers (price_value, id, time_window_end, time_window_start, max_qty) WHERE sellable;
+CREATE INDEX catalog_offers_search_source
+    ON catalog_offers (source_type, price_value, id, time_window_end, time_window_start, max_qty) WHERE sellable;
 
 -- The only arbiter of an order's stock. lines: [{"offer_id", "quantity_wh"}].
 CREATE TABLE reservations (

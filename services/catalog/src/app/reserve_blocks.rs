@@ -1,6 +1,6 @@
 //! Holds blocks for an order: all lines or none.
 
-use p2p_domain::{OrderId, TransactionId};
+use p2p_domain::{OfferId, OrderId, TransactionId};
 
 use crate::{
     Error,
@@ -72,23 +72,23 @@ async fn hold(
 
 /// Moves all lots to reserved. When one is refused, those that were moved are moved back: their locks are held.
 async fn hold_counters(tx: Tx<'_>, lots: &[Lot], terms: &[Terms]) -> Result<Option<Refusal>, Error> {
-    let item_of = |lot: &Lot| terms.iter().find(|terms| terms.offer == lot.offer).map(|terms| &terms.item);
     let short = tx.move_items(Move::Reserve, lots).await?;
-    let is_short = |lot: &Lot| item_of(lot).is_some_and(|item| short.contains(item));
-    if let Some((lot, item)) = lots.iter().find(|lot| is_short(lot)).and_then(|l| Some((l, item_of(l)?))) {
-        let refusal = Refusal::ShortItem { offer: lot.offer.clone(), item: item.clone() };
-        let moved: Vec<Lot> = lots.iter().filter(|lot| !is_short(lot)).cloned().collect();
-        tx.move_items(Move::Release, &moved).await?;
-        return Ok(Some(refusal));
+    if let Some(short_terms) = terms.iter().find(|terms| short.contains(&terms.offer)) {
+        let Terms { offer, item, .. } = short_terms.clone();
+        tx.move_items(Move::Release, &except(lots, &short)).await?;
+        return Ok(Some(Refusal::ShortItem { offer, item }));
     }
     let short = tx.move_offers(Move::Reserve, lots).await?;
     if let Some(offer) = short.first() {
-        let moved: Vec<Lot> = lots.iter().filter(|lot| !short.contains(&lot.offer)).cloned().collect();
-        tx.move_offers(Move::Release, &moved).await?;
+        tx.move_offers(Move::Release, &except(lots, &short)).await?;
         tx.move_items(Move::Release, lots).await?;
         return Ok(Some(Refusal::ShortOffer(offer.clone())));
     }
     Ok(None)
+}
+
+fn except(lots: &[Lot], offers: &[OfferId]) -> Vec<Lot> {
+    lots.iter().filter(|lot| !offers.contains(&lot.offer)).cloned().collect()
 }
 
 /// Takes a lot's blocks from the offer's free runs, which the counters say are there.

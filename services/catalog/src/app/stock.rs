@@ -10,17 +10,18 @@ use crate::{
 
 /// Moves what a reservation covers within the counters, which must hold it.
 pub(super) async fn move_counters(tx: Tx<'_>, to: Move, lots: &[Lot]) -> Result<(), Error> {
-    if let Some(item) = tx.move_items(to, lots).await?.first() {
-        return Err(short("catalog_items", item.to_string()));
+    let mut short = tx.move_items(to, lots).await?;
+    if short.is_empty() {
+        short = tx.move_offers(to, lots).await?;
     }
-    if let Some(offer) = tx.move_offers(to, lots).await?.first() {
-        return Err(short("catalog_offers", offer.to_string()));
+    match short.first() {
+        None => Ok(()),
+        Some(offer) => Err(Error::Impossible {
+            table: "catalog_offers",
+            id: offer.to_string(),
+            why: "its counters, or its item's, are below what reservations cover".to_owned(),
+        }),
     }
-    Ok(())
-}
-
-fn short(table: &'static str, id: String) -> Error {
-    Error::Impossible { table, id, why: "its counters are below what reservations cover".to_owned() }
 }
 
 /// Frees the runs of a reservation's order and merges them with their free neighbours.

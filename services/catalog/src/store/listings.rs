@@ -28,17 +28,22 @@ const COLUMNS: &str = "
 
 const BY_ID: &str = "WHERE o.id = ANY($1)";
 
-/// Every condition is always there, so that one plan serves all searches: without a window the bounds are those
-/// of all windows, without a cursor the place is before every price.
+/// The conditions are always there, so that one plan serves all searches: without a window the bounds are those of
+/// all windows, without a cursor the place is before every price. An offer's size bounds what is left of it, and
+/// unlike what is left it stands in the index.
 const SEARCH: &str = "
     WHERE o.sellable
       AND o.time_window_end > greatest(now(), $1)
       AND o.time_window_start < $2
       AND (o.price_value, o.id) > ($3, $4)
-      AND div(least(o.available_qty, i.available_qty), o.block_qty) * o.block_qty >= greatest($5, o.block_qty)
-      AND ($6::text IS NULL OR i.source_type = $6)
-    ORDER BY o.price_value, o.id
-    LIMIT $7";
+      AND o.max_qty >= $5
+      AND div(least(o.available_qty, i.available_qty), o.block_qty) * o.block_qty >= greatest($5, o.block_qty)";
+
+/// Only a plan of its own uses the index that begins with the source type.
+const OF_SOURCE: &str = "AND o.source_type = $6";
+const OF_ANY_SOURCE: &str = "AND $6::text IS NULL";
+
+const FIRST: &str = "ORDER BY o.price_value, o.id LIMIT $7";
 
 impl Store {
     /// Those of the offers that are known, in any order.
@@ -56,6 +61,7 @@ impl Store {
             Some(cursor) => (cursor.price, cursor.offer.as_str()),
             None => (Decimal::ZERO, ""),
         };
+        let source = if filter.source_type.is_some() { OF_SOURCE } else { OF_ANY_SOURCE };
         let source_type = filter.source_type.as_ref().map(Label::as_str).map(str::to_owned);
         let limit = i64::try_from(page.listings() + 1).unwrap_or(i64::MAX);
         let values: [Value; 7] = [
@@ -67,7 +73,7 @@ impl Store {
             source_type.into(),
             limit.into(),
         ];
-        self.read(sql(&format!("{COLUMNS} {SEARCH}"), values)).await
+        self.read(sql(&format!("{COLUMNS} {SEARCH} {source} {FIRST}"), values)).await
     }
 
     async fn read(&self, query: Statement) -> Result<Vec<Listing>, Error> {

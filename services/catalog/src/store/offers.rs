@@ -10,10 +10,12 @@ use crate::{
     domain::{Offer, Price},
 };
 
+/// The item is kept from changing its source type until the offer has it too.
 const INSERT: &str = "
-    INSERT INTO catalog_offers (id, item_id, provider_id, price_value, currency, block_qty, max_qty, available_qty,
-                                time_window_start, time_window_end, pricing_model, settlement_type)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    INSERT INTO catalog_offers (id, item_id, provider_id, source_type, price_value, currency, block_qty, max_qty,
+                                available_qty, time_window_start, time_window_end, pricing_model, settlement_type)
+    SELECT $1, item.id, $3, item.source_type, $4, $5, $6, $7, $8, $9, $10, $11, $12
+    FROM catalog_items item WHERE item.id = $2 FOR KEY SHARE
     ON CONFLICT (id) DO NOTHING";
 
 const UPDATE: &str = "

@@ -1,0 +1,13 @@
+//! The catalog over gRPC, on a real PostgreSQL.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod fsck;
+mod health;
+mod model;
+mod offers;
+mod races;
+mod search;
+mod service;
+mod stock;
+mod view;

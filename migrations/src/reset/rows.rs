@@ -69,9 +69,9 @@ const ITEM: &str = "
     VALUES ($1, $2, 'SOLAR', 'SCHEDULED', $3, $4, $5, $5)";
 const OFFER: &str = "
     INSERT INTO catalog.catalog_offers
-        (id, item_id, provider_id, price_value, currency, block_qty, max_qty, available_qty,
+        (id, item_id, provider_id, source_type, price_value, currency, block_qty, max_qty, available_qty,
          time_window_start, time_window_end, pricing_model, settlement_type)
-    VALUES ($1, $2, $3, $4, 'USD', 1, $5, $5, $6, $7, 'PER_KWH', 'DAILY')";
+    VALUES ($1, $2, $3, 'SOLAR', $4, 'USD', 1, $5, $5, $6, $7, 'PER_KWH', 'DAILY')";
 const FREE_RUN: &str =
     "INSERT INTO catalog.block_runs (offer_id, first_block, blocks, status) VALUES ($1, 0, $2, 'AVAILABLE')";
 

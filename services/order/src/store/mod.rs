@@ -33,11 +33,6 @@ impl Store {
         let writer = writer::Writer::start(db.clone(), periods, tasks);
         Self { db, periods, writer }
     }
-
-    /// How long a lease lasts.
-    pub fn lease(&self) -> std::time::Duration {
-        self.periods.lease
-    }
 }
 
 fn sql<const N: usize>(text: &'static str, values: [Value; N]) -> Statement {

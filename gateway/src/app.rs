@@ -1,0 +1,53 @@
+//! What the handlers share.
+
+use std::sync::Arc;
+
+use p2p_domain::Clock;
+use p2p_runtime::{Stop, Tasks};
+
+use crate::{
+    config::Config, exchange::Exchange, peers::Peers, services::Services, transaction::Transactions,
+};
+
+/// The gateway's parts. Clones are the same gateway.
+#[derive(Clone)]
+pub struct App {
+    /// How it is configured.
+    pub config: Arc<Config>,
+    /// Tells the time.
+    pub clock: Clock,
+    /// The services behind it.
+    pub services: Services,
+    /// The way out.
+    pub peers: Peers,
+    /// The buyer's states.
+    pub transactions: Transactions,
+    /// The path of every action.
+    pub exchange: Exchange,
+}
+
+impl App {
+    /// Puts the parts together. Nothing is waited for.
+    ///
+    /// # Errors
+    /// When the configuration cannot be used.
+    pub fn new(config: Config, tasks: &Tasks, stop: &Stop) -> anyhow::Result<Self> {
+        let config = Arc::new(config);
+        let clock = Clock::system();
+        let services = Services::new(&config)?;
+        let peers = Peers::new(&config.identity.own_uris, config.callback_per_peer)?;
+        let bap = config.identity.bap_id.clone();
+        let transactions =
+            Transactions::start(&config.redis_url, services.mailbox.clone(), bap, tasks, stop)?;
+        let exchange = Exchange::new(
+            config.clone(),
+            clock.clone(),
+            services.clone(),
+            peers.clone(),
+            transactions.clone(),
+            tasks,
+            stop,
+        );
+        Ok(Self { config, clock, services, peers, transactions, exchange })
+    }
+}

@@ -1,0 +1,128 @@
+//! `POST /api/discover`.
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use p2p_domain::{Energy, TimeWindow, TransactionId};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{
+    callback::BuyerParts,
+    request::{Build, Made, Outgoing, raw},
+};
+use crate::{
+    app::App,
+    beckn::{
+        Action, Number,
+        seed::{catalog::Window, request},
+    },
+    reply::{ApiError, JsonBody, json},
+    transaction::Loaded,
+};
+
+/// Longest source type or delivery mode.
+const MOST_CHARS: usize = 64;
+
+/// What the client looks for.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Discover {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery_mode: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    min_quantity: Option<Number>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_window: Option<Box<RawValue>>,
+    #[serde(rename = "transaction_id", skip_serializing)]
+    transaction_id: Option<TransactionId>,
+    #[serde(skip_serializing)]
+    cursor: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    status: &'static str,
+    transaction_id: TransactionId,
+    #[serde(flatten)]
+    made: Made,
+}
+
+/// Finds offers: asks the CDS, whose answer comes as on_discover.
+pub async fn discover(State(app): State<App>, JsonBody(asked): JsonBody<Discover>) -> Response {
+    match ask(&app, asked).await {
+        Ok(answer) => json(&answer),
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn ask(app: &App, asked: Discover) -> Result<Answer, ApiError> {
+    let transaction_id = asked.transaction_id.clone().unwrap_or_else(TransactionId::random);
+    let (made, ()) = app.request(&transaction_id, &[], &asked).await?;
+    Ok(Answer { status: "ok", transaction_id, made })
+}
+
+impl Build for Discover {
+    type With = ();
+
+    async fn build(&self, _app: &App, _state: &Loaded) -> Result<(Outgoing, ()), ApiError> {
+        let parts = BuyerParts { discovery_criteria: Some(raw(self)?), ..BuyerParts::default() };
+        let message = raw(&message(self)?)?;
+        Ok((Outgoing { action: Action::Discover, bpp_id: None, message, parts }, ()))
+    }
+}
+
+/// The Beckn message: what is carried in the intent, and the filter in the seed's language.
+fn message(asked: &Discover) -> Result<request::Discover, ApiError> {
+    let word = |name: &str, text: &Option<String>| match text {
+        Some(text) if text.is_empty() || text.len() > MOST_CHARS || !text.chars().all(is_word) => {
+            Err(ApiError::bad_request(format!("{name} must be a word of letters, digits, _ or -")))
+        }
+        _ => Ok(()),
+    };
+    word("sourceType", &asked.source_type)?;
+    word("deliveryMode", &asked.delivery_mode)?;
+    let least = asked.min_quantity.filter(|least| !least.0.is_zero());
+    if let Some(least) = least {
+        Energy::from_kwh(least.0).map_err(|why| ApiError::bad_request(format!("minQuantity: {why}")))?;
+    }
+    let source = asked.source_type.as_ref().map(|source| format!("sourceType='{source}'"));
+    let quantity = least.map(|least| format!("availableQuantity>={least}"));
+    let conditions: Vec<String> = source.into_iter().chain(quantity).collect();
+    let expression = if conditions.is_empty() { "*".into() } else { conditions.join(" && ") };
+    Ok(request::Discover {
+        intent: Some(request::Intent {
+            item: Some(request::IntentItem {
+                attributes: request::IntentAttributes {
+                    source_type: asked.source_type.clone(),
+                    delivery_mode: Some("SCHEDULED".into()),
+                    available_quantity: least,
+                },
+            }),
+            fulfillment: window("timeWindow", asked.time_window.as_deref())?
+                .map(|(time, _)| request::IntentFulfillment { time: Some(time) }),
+            quantity: least.map(|value| request::IntentQuantity { value, unit: "kWh".into() }),
+        }),
+        filters: Some(request::Filters { kind: "jsonpath".into(), expression }),
+        cursor: asked.cursor.clone(),
+    })
+}
+
+fn is_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
+}
+
+/// A window that the client gave: two instants, the end after the start.
+pub(super) fn window(name: &str, value: Option<&RawValue>) -> Result<Option<(Window, TimeWindow)>, ApiError> {
+    let Some(value) = value.filter(|value| value.get() != "null") else { return Ok(None) };
+    let window: Window = serde_json::from_str(value.get()).map_err(|e| {
+        ApiError::bad_request(format!(
+            "{name} must be {{\"startTime\", \"endTime\"}}, two RFC 3339 instants: {e}"
+        ))
+    })?;
+    let span = TimeWindow::try_from(&window).map_err(|e| ApiError::bad_request(format!("{name}: {e}")))?;
+    Ok(Some((window, span)))
+}

@@ -1,0 +1,17 @@
+//! The buyer's side: the client's requests, and the callbacks that answer them.
+
+pub mod callback;
+mod confirm;
+mod discover;
+mod init;
+mod rank;
+mod request;
+mod select;
+mod status;
+pub mod transactions;
+
+pub use confirm::confirm;
+pub use discover::discover;
+pub use init::init;
+pub use select::select;
+pub use status::status;

@@ -1,0 +1,181 @@
+//! Makes a Beckn request for a client: stores it, tells the buyer's state, sends it, and passes the answer on.
+
+use axum::http::StatusCode;
+use p2p_domain::{ParticipantId, TransactionId};
+use p2p_proto::order::{OutgoingMessage, SendRequest};
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::callback::BuyerParts;
+use crate::{
+    app::App,
+    beckn::{Action, Context, PeerAnswer},
+    exchange::Sent,
+    peers::{Answered, PeerError},
+    reply::ApiError,
+    transaction::{Loaded, Message, Part, Step, Way},
+};
+
+/// How often a request is built anew because its author did not know everything.
+const TRIES: usize = 5;
+
+/// A request to be made.
+pub(super) struct Outgoing {
+    pub action: Action,
+    /// The seller; none for the CDS.
+    pub bpp_id: Option<ParticipantId>,
+    /// `message`.
+    pub message: Box<RawValue>,
+    /// What it adds to the buyer's state.
+    pub parts: BuyerParts,
+}
+
+/// A request that was answered.
+#[derive(Debug, Serialize)]
+pub(super) struct Made {
+    pub message_id: String,
+    /// The peer's acknowledgement, as it came.
+    pub ack: Box<RawValue>,
+}
+
+/// A Beckn message that we send.
+#[derive(Serialize)]
+struct Request<'a> {
+    context: &'a Context,
+    message: &'a RawValue,
+}
+
+/// What a client asked for, as a request can be built of it on the buyer's state.
+pub(super) trait Build: Sync {
+    /// What is built beside the request.
+    type With: Send;
+
+    /// Builds it, or says why not.
+    fn build(
+        &self,
+        app: &App,
+        state: &Loaded,
+    ) -> impl Future<Output = Result<(Outgoing, Self::With), ApiError>> + Send;
+}
+
+/// JSON of something that can always be written.
+pub(super) fn raw<T: Serialize>(value: &T) -> Result<Box<RawValue>, ApiError> {
+    to_raw_value(value).map_err(|error| {
+        tracing::error!(%error, "a message cannot be written");
+        ApiError::internal()
+    })
+}
+
+/// A transaction id of a request; none when there is none that could be known.
+pub(super) fn known_id(text: Option<&str>) -> Option<TransactionId> {
+    TransactionId::parse(text?).ok()
+}
+
+impl App {
+    /// Builds a request on the buyer's state and makes it. When the state was stale, it is rebuilt and the
+    /// request is built again: a stale cache never trades.
+    pub(super) async fn request<B: Build>(
+        &self,
+        transaction: &TransactionId,
+        parts: &[Part],
+        asked: &B,
+    ) -> Result<(Made, B::With), ApiError> {
+        let mut state = self.transactions.load(transaction, parts).await?;
+        for _ in 0..TRIES {
+            let (outgoing, with) = match asked.build(self, &state).await {
+                Ok(built) => built,
+                // What a stale state refuses, the right one may allow.
+                Err(refused) => match self.newer(transaction, &state).await? {
+                    Some(newer) => {
+                        state = newer;
+                        continue;
+                    }
+                    None => return Err(refused),
+                },
+            };
+            match self.send(transaction, state.buyer_seq(), outgoing).await? {
+                Some(made) => return Ok((made, with)),
+                None => state = self.transactions.rebuild(transaction).await?,
+            }
+        }
+        Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "the transaction is changing too fast, try again"))
+    }
+
+    /// The rebuilt state, if it has come further than this one.
+    async fn newer(&self, transaction: &TransactionId, state: &Loaded) -> Result<Option<Loaded>, ApiError> {
+        let rebuilt = self.transactions.rebuild(transaction).await?;
+        Ok((rebuilt.buyer_seq() != state.buyer_seq()).then_some(rebuilt))
+    }
+
+    /// None when the state it was built on was stale.
+    async fn send(
+        &self,
+        transaction: &TransactionId,
+        seen_buyer_seq: i64,
+        outgoing: Outgoing,
+    ) -> Result<Option<Made>, ApiError> {
+        let us = &self.config.identity;
+        let bpp = outgoing.bpp_id.as_ref().map(|id| (id, us.bpp_uri.as_str()));
+        let now = self.clock.now();
+        let context =
+            Context::request(outgoing.action, now, transaction.clone(), (&us.bap_id, &us.bap_uri), bpp);
+        let body = raw(&Request { context: &context, message: &outgoing.message })?.get().to_owned();
+        let base = if outgoing.action == Action::Discover { &us.cds_uri } else { &us.bpp_uri };
+        let uri = format!("{base}/{}", outgoing.action);
+        let request = SendRequest {
+            gateway: Some(self.exchange.gateway()?),
+            bap_id: us.bap_id.to_string(),
+            transaction_id: transaction.to_string(),
+            message: Some(OutgoingMessage {
+                action: outgoing.action.to_string(),
+                message_id: context.message_id.to_string(),
+                uri: uri.clone(),
+                body: body.clone(),
+                delay: None,
+                lifetime: context.ttl.and_then(|ttl| ttl.0.try_into().ok()),
+            }),
+            buyer_json: raw(&outgoing.parts)?.get().to_owned(),
+            seen_buyer_seq,
+        };
+        let sent = self.services.mailbox.clone().send(request).await?.into_inner();
+        if sent.stale {
+            return Ok(None);
+        }
+        let bpp_id = outgoing.bpp_id.as_ref().map(|id| id.as_str());
+        let message =
+            Message { message_id: context.message_id.as_str(), action: outgoing.action, bpp_id, at: now };
+        self.transactions.note(Way::Outbound, message.message_id, outgoing.action.as_str(), now);
+        let step = Step::Request(message, outgoing.parts.request_parts());
+        self.transactions.apply(transaction, sent.buyer_seq, &step).await;
+        let sent = Sent {
+            delivery_id: sent.delivery_id,
+            transaction_id: transaction.to_string(),
+            action: outgoing.action.to_string(),
+            message_id: context.message_id.to_string(),
+            uri,
+            body,
+            attempts: 0,
+        };
+        let exchange = self.exchange.clone();
+        let message_id = sent.message_id.clone();
+        answer(message_id, exchange.make_request(sent).await).map(Some)
+    }
+}
+
+fn answer(message_id: String, answered: Result<Answered, PeerError>) -> Result<Made, ApiError> {
+    let unreachable = |why: String| ApiError::new(StatusCode::BAD_GATEWAY, why);
+    let answered = answered.map_err(|error| unreachable(error.to_string()))?;
+    let verdict = PeerAnswer::read(&answered.body);
+    let ack = serde_json::from_slice::<Box<RawValue>>(&answered.body).ok().filter(|_| verdict.is_some());
+    match ack {
+        Some(ack)
+            if !answered.status.is_server_error() && answered.status != StatusCode::TOO_MANY_REQUESTS =>
+        {
+            Ok(Made { message_id, ack })
+        }
+        _ if matches!(answered.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) => {
+            Err(ApiError::new(answered.status, "the peer is overloaded, try again"))
+        }
+        _ => Err(unreachable(format!("the peer answered {} without a verdict", answered.status))),
+    }
+}

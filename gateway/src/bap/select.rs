@@ -1,0 +1,186 @@
+//! `POST /api/select`: by hand, or the best match.
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use p2p_domain::{Energy, ParticipantId, TimeWindow, TransactionId};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{
+    callback::BuyerParts,
+    discover::window,
+    rank::{Breakdown, find, rank},
+    request::{Build, Made, Outgoing, known_id, raw},
+};
+use crate::{
+    app::App,
+    beckn::{
+        Action, Number, quantity,
+        seed::{
+            catalog::{Price, ReceivedCatalog, ReceivedOffer},
+            request::{SendLine, SendSelect},
+        },
+    },
+    reply::{ApiError, JsonBody, json},
+    transaction::{Loaded, Part},
+};
+
+const NO_CATALOG: &str = "No catalog found for transaction. Run discover first.";
+
+/// What the client chooses.
+#[derive(Debug, Deserialize)]
+pub struct Select {
+    transaction_id: Option<String>,
+    offer_id: Option<String>,
+    quantity: Option<Box<RawValue>>,
+    #[serde(rename = "autoMatch", default)]
+    auto_match: bool,
+    #[serde(rename = "requestedTimeWindow")]
+    window: Option<Box<RawValue>>,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    status: &'static str,
+    transaction_id: TransactionId,
+    #[serde(flatten)]
+    chosen: Chosen,
+    #[serde(flatten)]
+    made: Made,
+}
+
+/// What was chosen, and why.
+#[derive(Serialize)]
+pub(super) struct Chosen {
+    selected_offer: SelectedOffer,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matching: Option<Matching>,
+}
+
+#[derive(Serialize)]
+struct SelectedOffer {
+    id: String,
+    provider_id: String,
+    price: Price,
+    quantity: Number,
+}
+
+#[derive(Serialize)]
+struct Matching {
+    score: f64,
+    breakdown: Breakdown,
+    #[serde(rename = "alternativeOffers")]
+    alternative_offers: usize,
+}
+
+/// Asks the seller for a price of what was chosen; the answer comes as on_select.
+pub async fn select(State(app): State<App>, JsonBody(asked): JsonBody<Select>) -> Response {
+    match ask(&app, asked).await {
+        Ok(answer) => json(&answer),
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn ask(app: &App, asked: Select) -> Result<Answer, ApiError> {
+    let transaction_id =
+        known_id(asked.transaction_id.as_deref()).ok_or_else(|| ApiError::bad_request(NO_CATALOG))?;
+    let (made, chosen) = app.request(&transaction_id, &[Part::Catalog], &asked).await?;
+    Ok(Answer { status: "ok", transaction_id, chosen, made })
+}
+
+impl Build for Select {
+    type With = Chosen;
+
+    async fn build(&self, app: &App, state: &Loaded) -> Result<(Outgoing, Chosen), ApiError> {
+        choose(app, self, state).await
+    }
+}
+
+async fn choose(app: &App, asked: &Select, state: &Loaded) -> Result<(Outgoing, Chosen), ApiError> {
+    let catalog = state.part(Part::Catalog).ok_or_else(|| ApiError::bad_request(NO_CATALOG))?;
+    let catalog: ReceivedCatalog<'_> =
+        serde_json::from_str(catalog).map_err(|_unreadable| ApiError::bad_request(NO_CATALOG))?;
+    let wanted = window("requestedTimeWindow", asked.window.as_deref())?.map(|(_, span)| span);
+    match (asked.auto_match, wanted, &asked.offer_id) {
+        (true, Some(wanted), _) => best(app, &catalog, wanted, kwh(asked)?).await,
+        (_, _, Some(offer_id)) => by_hand(&catalog, offer_id, kwh(asked)?),
+        _ => Err(ApiError::bad_request("Either offer_id or autoMatch with requestedTimeWindow is required")),
+    }
+}
+
+fn kwh(asked: &Select) -> Result<Energy, ApiError> {
+    quantity(asked.quantity.as_deref()).map_err(ApiError::bad_request)
+}
+
+async fn best(
+    app: &App,
+    catalog: &ReceivedCatalog<'_>,
+    wanted: TimeWindow,
+    quantity: Energy,
+) -> Result<(Outgoing, Chosen), ApiError> {
+    let ranking = rank(&app.services, catalog, Some((quantity, wanted))).await?;
+    let results = ranking.results()?;
+    let Some(best) = ranking.ranked.first() else {
+        let why = "No offers match the criteria (time window, quantity, or trust threshold)";
+        return Err(ApiError::bad_request(why).with("allOffers", 0));
+    };
+    let (raw_offer, offer) = find(catalog, &best.offer_id).ok_or_else(ApiError::internal)?;
+    let matching =
+        Matching { score: best.score, breakdown: best.into(), alternative_offers: ranking.ranked.len() };
+    selection(raw_offer, offer, item_of(catalog, &best.offer_id), quantity, Some((matching, results)))
+}
+
+fn by_hand(
+    catalog: &ReceivedCatalog<'_>,
+    id: &str,
+    quantity: Energy,
+) -> Result<(Outgoing, Chosen), ApiError> {
+    let (raw_offer, offer) =
+        find(catalog, id).ok_or_else(|| ApiError::bad_request(format!("Offer {id} not found in catalog")))?;
+    selection(raw_offer, offer, item_of(catalog, id), quantity, None)
+}
+
+/// The item under which the catalog shows an offer.
+fn item_of(catalog: &ReceivedCatalog<'_>, offer_id: &str) -> String {
+    let items = catalog.providers.iter().flat_map(|provider| &provider.items);
+    let shows =
+        |raw: &&RawValue| serde_json::from_str::<ReceivedOffer>(raw.get()).is_ok_and(|o| o.id == offer_id);
+    items
+        .into_iter()
+        .find(|item| item.offers.iter().any(shows))
+        .map(|item| item.id.clone())
+        .unwrap_or_default()
+}
+
+fn selection(
+    raw_offer: &RawValue,
+    offer: ReceivedOffer,
+    item_id: String,
+    quantity: Energy,
+    matching: Option<(Matching, Box<RawValue>)>,
+) -> Result<(Outgoing, Chosen), ApiError> {
+    let bpp_id =
+        ParticipantId::parse(&offer.provider_id).map_err(|e| ApiError::bad_request(e.to_string()))?;
+    let line = SendLine { item_id, offer_id: offer.id.clone(), quantity: quantity.into() };
+    let (matching, results) = matching.unzip();
+    let outgoing = Outgoing {
+        action: Action::Select,
+        bpp_id: Some(bpp_id),
+        message: raw(&SendSelect { items: [line] })?,
+        parts: BuyerParts {
+            selected_offer: Some(raw_offer.to_owned()),
+            selected_quantity: Some(raw(&Number::from(quantity))?),
+            matching_results: results,
+            ..BuyerParts::default()
+        },
+    };
+    let selected_offer = SelectedOffer {
+        id: offer.id,
+        provider_id: offer.provider_id,
+        price: offer.price,
+        quantity: quantity.into(),
+    };
+    Ok((outgoing, Chosen { selected_offer, matching }))
+}

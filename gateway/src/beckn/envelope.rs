@@ -1,0 +1,77 @@
+//! The outside of every Beckn message: a context, and a message or an error.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{Context, ErrorBody};
+
+/// A message that cannot be read, with its context as far as there is one.
+#[derive(Debug, Clone)]
+pub struct Invalid {
+    /// The context's text, to be echoed.
+    pub context: Option<Box<RawValue>>,
+    /// A sentence for the sender.
+    pub why: String,
+}
+
+/// A message whose outside has been read.
+#[derive(Debug)]
+pub struct Envelope<'a> {
+    /// The context.
+    pub context: Context,
+    /// The context's exact text.
+    pub raw_context: &'a RawValue,
+    /// What is said; none when there is only an error.
+    pub message: Option<&'a RawValue>,
+    /// What went wrong, in a callback that reports failure.
+    pub error: Option<ErrorBody>,
+}
+
+#[derive(Deserialize)]
+struct Outside<'a> {
+    #[serde(borrow)]
+    context: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    message: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
+}
+
+impl<'a> Envelope<'a> {
+    /// Reads the outside of a message that came in for an action.
+    ///
+    /// # Errors
+    /// When it is no JSON object with a context for that action, or has neither message nor error.
+    pub fn read(body: &'a str, action: &str) -> Result<Self, Invalid> {
+        let bare = |why: String| Invalid { context: None, why };
+        let outside: Outside<'a> =
+            serde_json::from_str(body).map_err(|e| bare(format!("the body is no Beckn message: {e}")))?;
+        let raw_context = outside.context.ok_or_else(|| bare("context is required".into()))?;
+        let echo = raw_context.get().starts_with('{').then(|| raw_context.to_owned());
+        let invalid = |why: String| Invalid { context: echo.clone(), why };
+        let context: Context = serde_json::from_str(raw_context.get())
+            .map_err(|e| invalid(format!("context cannot be read: {e}")))?;
+        if context.action != action {
+            let why = format!("context.action is {:?}, but this is the path of {action:?}", context.action);
+            return Err(invalid(why));
+        }
+        let error = outside.error.map(|raw| {
+            let text = || ErrorBody::new("", raw.get());
+            serde_json::from_str(raw.get()).unwrap_or_else(|_other_shape| text())
+        });
+        if outside.message.is_none() && error.is_none() {
+            return Err(invalid("message is required".into()));
+        }
+        Ok(Self { context, raw_context, message: outside.message, error })
+    }
+
+    /// Reads what is said.
+    ///
+    /// # Errors
+    /// When there is nothing, or not what the action says.
+    pub fn message<T: Deserialize<'a>>(&self) -> Result<T, Invalid> {
+        let invalid = |why: String| Invalid { context: Some(self.raw_context.to_owned()), why };
+        let message = self.message.ok_or_else(|| invalid("message is required".into()))?;
+        serde_json::from_str(message.get()).map_err(|e| invalid(format!("message cannot be read: {e}")))
+    }
+}

@@ -1,0 +1,291 @@
+//! The catalog as on_discover and `GET /catalog` show it (EnergyResource and EnergyTradeOffer of seed.md).
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use p2p_domain::{Energy, Money, TimeWindow};
+use p2p_proto::{
+    InvalidMessage,
+    catalog::{self as proto, SearchCatalogResponse},
+    common, required,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::beckn::{Number, instant};
+
+/// `{providers: [...]}`.
+#[derive(Debug, Serialize)]
+pub struct Catalog {
+    providers: Vec<Provider>,
+    /// Where the next page begins, when there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Provider {
+    id: String,
+    descriptor: Descriptor,
+    items: Vec<Item>,
+}
+
+/// A name for people.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Descriptor {
+    /// The name.
+    pub name: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Item {
+    id: String,
+    provider_id: String,
+    #[serde(rename = "itemAttributes")]
+    attributes: ItemAttributes,
+    offers: Vec<Offer>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ItemAttributes {
+    source_type: String,
+    delivery_mode: String,
+    meter_id: String,
+    available_quantity: Number,
+    production_window: Vec<Window>,
+}
+
+#[derive(Debug, Serialize)]
+struct Offer {
+    id: String,
+    item_id: String,
+    provider_id: String,
+    #[serde(rename = "offerAttributes")]
+    attributes: OfferAttributes,
+    price: Price,
+    #[serde(rename = "maxQuantity")]
+    max_quantity: Number,
+    #[serde(rename = "timeWindow")]
+    window: Window,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OfferAttributes {
+    pricing_model: String,
+    settlement_type: String,
+}
+
+/// `{value, currency}`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Price {
+    /// The amount.
+    pub value: Number,
+    /// ISO 4217.
+    pub currency: String,
+}
+
+impl From<Money> for Price {
+    fn from(money: Money) -> Self {
+        Self { value: Number(money.amount()), currency: money.currency().to_string() }
+    }
+}
+
+impl TryFrom<Price> for Money {
+    type Error = p2p_domain::MoneyError;
+
+    fn try_from(price: Price) -> Result<Self, Self::Error> {
+        Money::new(price.value.0, price.currency.parse()?)
+    }
+}
+
+/// `{startTime, endTime}`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Window {
+    #[serde(serialize_with = "write_instant")]
+    start_time: DateTime<Utc>,
+    #[serde(serialize_with = "write_instant")]
+    end_time: DateTime<Utc>,
+}
+
+fn write_instant<S: serde::Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&instant(*at))
+}
+
+impl From<TimeWindow> for Window {
+    fn from(window: TimeWindow) -> Self {
+        Self { start_time: window.start(), end_time: window.end() }
+    }
+}
+
+impl TryFrom<&Window> for TimeWindow {
+    type Error = p2p_domain::WindowError;
+
+    fn try_from(window: &Window) -> Result<Self, Self::Error> {
+        TimeWindow::new(window.start_time, window.end_time)
+    }
+}
+
+/// A window of a message.
+///
+/// # Errors
+/// When it is missing or none.
+pub fn window(window: Option<common::TimeWindow>) -> Result<Window, InvalidMessage> {
+    Ok(TimeWindow::try_from(required(window, "window")?)?.into())
+}
+
+/// Most bytes of one catalog.
+const MOST_BYTES: usize = 1_000_000;
+
+impl Catalog {
+    /// What a search found, grouped by provider and item in order of first appearance: by price. It is cut, and
+    /// says where to go on, when it would grow beyond 1 MB.
+    ///
+    /// # Errors
+    /// When a message is not what it should be.
+    pub fn of(found: SearchCatalogResponse) -> Result<Self, InvalidMessage> {
+        let items: BTreeMap<&str, &proto::Item> =
+            found.items.iter().map(|item| (item.id.as_str(), item)).collect();
+        let names: BTreeMap<&str, &str> =
+            found.providers.iter().map(|p| (p.id.as_str(), p.name.as_str())).collect();
+        let mut catalog = Self { providers: Vec::new(), next_cursor: None };
+        let (mut bytes, mut cursor) = (0, String::new());
+        for listing in found.listings {
+            let offer = required(listing.offer, "offer")?;
+            let item = required(items.get(offer.item_id.as_str()), "item")?;
+            let shown = Offer::of(&offer)?;
+            bytes += size(&shown) + size_of_item(item);
+            if bytes > MOST_BYTES && !catalog.providers.is_empty() {
+                catalog.next_cursor = Some(cursor);
+                return Ok(catalog);
+            }
+            let name = names.get(offer.provider_id.as_str()).copied().unwrap_or_default();
+            catalog.provider(&offer.provider_id, name).item(item)?.offers.push(shown);
+            cursor = listing.cursor;
+        }
+        catalog.next_cursor = Some(found.next_cursor).filter(|cursor| !cursor.is_empty());
+        Ok(catalog)
+    }
+
+    fn provider(&mut self, id: &str, name: &str) -> &mut Provider {
+        let at = self.providers.iter().position(|provider| provider.id == id).unwrap_or_else(|| {
+            let descriptor = Descriptor { name: name.into() };
+            self.providers.push(Provider { id: id.into(), descriptor, items: Vec::new() });
+            self.providers.len() - 1
+        });
+        &mut self.providers[at]
+    }
+}
+
+/// What an offer adds to the catalog's text.
+fn size(offer: &Offer) -> usize {
+    serde_json::to_string(offer).map_or(0, |text| text.len())
+}
+
+/// At most what its item adds.
+fn size_of_item(item: &proto::Item) -> usize {
+    const WINDOW: usize = 80;
+    200 + item.id.len()
+        + item.meter_id.len()
+        + item.provider_id.len()
+        + item.production_windows.len() * WINDOW
+}
+
+impl Provider {
+    fn item(&mut self, item: &proto::Item) -> Result<&mut Item, InvalidMessage> {
+        let at = match self.items.iter().position(|known| known.id == item.id) {
+            Some(at) => at,
+            None => {
+                self.items.push(Item::of(item)?);
+                self.items.len() - 1
+            }
+        };
+        Ok(&mut self.items[at])
+    }
+}
+
+impl Item {
+    fn of(item: &proto::Item) -> Result<Self, InvalidMessage> {
+        let windows = item.production_windows.iter().map(|w| window(Some(w.clone())));
+        Ok(Self {
+            id: item.id.clone(),
+            provider_id: item.provider_id.clone(),
+            attributes: ItemAttributes {
+                source_type: item.source_type.clone(),
+                delivery_mode: item.delivery_mode.clone(),
+                meter_id: item.meter_id.clone(),
+                available_quantity: Energy::from_wh(item.available_wh)?.into(),
+                production_window: windows.collect::<Result<_, _>>()?,
+            },
+            offers: Vec::new(),
+        })
+    }
+}
+
+impl Offer {
+    fn of(offer: &proto::Offer) -> Result<Self, InvalidMessage> {
+        let price = Money::try_from(required(offer.price_per_kwh.clone(), "price_per_kwh")?)?;
+        Ok(Self {
+            id: offer.id.clone(),
+            item_id: offer.item_id.clone(),
+            provider_id: offer.provider_id.clone(),
+            attributes: OfferAttributes {
+                pricing_model: offer.pricing_model.clone(),
+                settlement_type: offer.settlement_type.clone(),
+            },
+            price: price.into(),
+            max_quantity: Energy::from_wh(offer.sellable_wh)?.into(),
+            window: window(offer.window.clone())?,
+        })
+    }
+}
+
+/// A catalog that a callback brought: read as far as it is needed, the rest kept to the letter.
+#[derive(Debug, Deserialize)]
+pub struct ReceivedCatalog<'a> {
+    /// Who sells.
+    #[serde(borrow, default)]
+    pub providers: Vec<ReceivedProvider<'a>>,
+}
+
+/// A provider of a received catalog.
+#[derive(Debug, Deserialize)]
+pub struct ReceivedProvider<'a> {
+    /// Who.
+    pub id: String,
+    /// What it is called.
+    #[serde(default)]
+    pub descriptor: Option<Descriptor>,
+    /// What it has.
+    #[serde(borrow, default)]
+    pub items: Vec<ReceivedItem<'a>>,
+}
+
+/// An item of a received catalog.
+#[derive(Debug, Deserialize)]
+pub struct ReceivedItem<'a> {
+    /// Which.
+    pub id: String,
+    /// What is offered of it, to the letter.
+    #[serde(borrow, default)]
+    pub offers: Vec<&'a RawValue>,
+}
+
+/// What of an offer decides whether and how it can be bought.
+#[derive(Debug, Deserialize)]
+pub struct ReceivedOffer {
+    /// Which.
+    pub id: String,
+    /// Whose.
+    pub provider_id: String,
+    /// Of one kWh.
+    pub price: Price,
+    /// What can still be bought.
+    #[serde(rename = "maxQuantity")]
+    pub max_quantity: Number,
+    /// When it is delivered.
+    #[serde(rename = "timeWindow")]
+    pub window: Window,
+}

@@ -1,0 +1,112 @@
+//! Every variable of the gateway, with unit and default.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    num::NonZeroUsize,
+    time::Duration,
+};
+
+use p2p_domain::ParticipantId;
+use p2p_runtime::{Env, EnvError};
+
+const CALLBACK_PER_PEER: NonZeroUsize = NonZeroUsize::new(64).expect("64 is not zero");
+const DEFAULT_REDIS: &str = "redis://localhost:6379";
+
+/// The gateway's configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `BIND_ADDR` (127.0.0.1) and `BAP_PORT` (4000): buyer's and seller's side.
+    pub prosumer: SocketAddr,
+    /// `BIND_ADDR` and `CDS_PORT` (4001): catalog discovery.
+    pub cds: SocketAddr,
+    /// Who we are on the network.
+    pub identity: Identity,
+    /// `GATEWAY_ID`: names this gateway among those of one mailbox; host:BAP_PORT.
+    pub gateway_id: String,
+    /// `REDIS_URL`: where transaction state is cached; redis://localhost:6379.
+    pub redis_url: String,
+    /// `CATALOG_ADDR`: 127.0.0.1:50051.
+    pub catalog: SocketAddr,
+    /// `MATCHING_ADDR`: 127.0.0.1:50052.
+    pub matching: SocketAddr,
+    /// `ORDER_ADDR`: 127.0.0.1:50053.
+    pub order: SocketAddr,
+    /// `CALLBACK_DELAY`: a callback is sent so many milliseconds after the acceptance; 100.
+    pub callback_delay: Duration,
+    /// `CALLBACK_PER_PEER`: callbacks to one host and port at once; 64.
+    pub callback_per_peer: usize,
+    /// `ACK_DEADLINE_MS`: the ACK goes out so long after the commit, whatever is still to be done; 500.
+    pub ack_deadline: Duration,
+    /// `DISCOVER_LIMIT`: most offers of one on_discover; 100.
+    pub discover_limit: u32,
+}
+
+/// Who we are on the network.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// `BAP_ID`: bap.p2p-trading.local.
+    pub bap_id: ParticipantId,
+    /// `BAP_URI`: where callbacks reach us; http://127.0.0.1:{BAP_PORT}.
+    pub bap_uri: String,
+    /// `BPP_ID`: bpp.p2p-trading.local.
+    pub bpp_id: ParticipantId,
+    /// `BPP_URI`: where actions reach us; http://127.0.0.1:{BAP_PORT}.
+    pub bpp_uri: String,
+    /// `CDS_URI`: who answers discover; http://127.0.0.1:{CDS_PORT}.
+    pub cds_uri: String,
+    /// `OWN_URIS`: all gateways of this mailbox, separated by commas; BAP_URI, BPP_URI and CDS_URI.
+    pub own_uris: Vec<String>,
+}
+
+impl Config {
+    /// From the environment.
+    ///
+    /// # Errors
+    /// Names the variable that cannot be used.
+    pub fn from_env(env: &Env) -> Result<Self, EnvError> {
+        let host = env.value("BIND_ADDR", IpAddr::from(Ipv4Addr::LOCALHOST))?;
+        let (bap_port, cds_port) = (env.value("BAP_PORT", 4000)?, env.value("CDS_PORT", 4001)?);
+        let local = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Ok(Self {
+            prosumer: SocketAddr::new(host, bap_port),
+            cds: SocketAddr::new(host, cds_port),
+            identity: Identity::from_env(env, bap_port, cds_port)?,
+            gateway_id: env.text("GATEWAY_ID", &format!("{}:{bap_port}", env.text("HOSTNAME", "localhost"))),
+            redis_url: env.text("REDIS_URL", DEFAULT_REDIS),
+            catalog: env.value("CATALOG_ADDR", local(50051))?,
+            matching: env.value("MATCHING_ADDR", local(50052))?,
+            order: env.value("ORDER_ADDR", local(50053))?,
+            callback_delay: env.millis("CALLBACK_DELAY", 100)?,
+            callback_per_peer: env.value("CALLBACK_PER_PEER", CALLBACK_PER_PEER)?.get(),
+            ack_deadline: env.millis("ACK_DEADLINE_MS", 500)?,
+            discover_limit: env.value("DISCOVER_LIMIT", 100)?,
+        })
+    }
+}
+
+impl Identity {
+    fn from_env(env: &Env, bap_port: u16, cds_port: u16) -> Result<Self, EnvError> {
+        let participant = |name, default: &'static str| {
+            let text = env.text(name, default);
+            ParticipantId::parse(&text).map_err(|e| EnvError::Invalid { name, why: e.to_string(), text })
+        };
+        let uri = |name, port: u16| {
+            let text = env.text(name, &format!("http://127.0.0.1:{port}"));
+            match url::Url::parse(&text) {
+                Ok(_) => Ok(text.trim_end_matches('/').to_owned()),
+                Err(e) => Err(EnvError::Invalid { name, why: e.to_string(), text }),
+            }
+        };
+        let (bap_uri, bpp_uri) = (uri("BAP_URI", bap_port)?, uri("BPP_URI", bap_port)?);
+        let cds_uri = uri("CDS_URI", cds_port)?;
+        let own = env.text("OWN_URIS", &format!("{bap_uri},{bpp_uri},{cds_uri}"));
+        Ok(Self {
+            bap_id: participant("BAP_ID", "bap.p2p-trading.local")?,
+            bpp_id: participant("BPP_ID", "bpp.p2p-trading.local")?,
+            own_uris: own.split(',').map(|uri| uri.trim().trim_end_matches('/').to_owned()).collect(),
+            bap_uri,
+            bpp_uri,
+            cds_uri,
+        })
+    }
+}

@@ -1,0 +1,189 @@
+//! Accepts an action: checks it, commits it with its verdict, and acknowledges.
+
+use axum::{http::StatusCode, response::Response};
+use p2p_proto::{
+    order::{
+        BeginConfirmRequest, BeginInitRequest, BeginResponse, Outcome, ReceivedMessage, RecordRequest,
+        RequestedLine, Verdict,
+    },
+    timestamp, utc,
+};
+use tokio::time::Instant;
+use tonic::Status;
+
+use super::{Exchange, conclude::Accepted};
+use crate::{
+    beckn::{Ack, Action, Context, Envelope, ErrorBody, Invalid, acknowledgement, code},
+    bpp::{self, Plan},
+    reply::{json_text, sentence_of, status_of},
+    transaction::Way,
+};
+
+impl Exchange {
+    /// Accepts an action that came in. The answer leaves when it is committed.
+    pub async fn accept(&self, action: Action, body: String) -> Response {
+        let envelope = match Envelope::read(&body, action.as_str()) {
+            Ok(envelope) => envelope,
+            Err(invalid) => return self.unreadable(invalid),
+        };
+        let accepted_at = Instant::now();
+        let outcome = match bpp::plan(self, action, &envelope).await {
+            Err(bpp::Failed::Invalid(invalid)) => return self.unreadable(invalid),
+            Err(bpp::Failed::Service(status)) => Err(status),
+            Ok(plan) => self.commit(action, &envelope, &body, plan, accepted_at).await,
+        };
+        match outcome {
+            Ok(answer) => answer,
+            Err(status) => self.unavailable(&envelope, &status),
+        }
+    }
+
+    async fn commit(
+        &self,
+        action: Action,
+        envelope: &Envelope<'_>,
+        body: &str,
+        plan: Plan,
+        accepted_at: Instant,
+    ) -> Result<Response, Status> {
+        let message = received(&envelope.context, body);
+        let accepted = Accepted { action, context: envelope.context.clone(), message, accepted_at };
+        let (outcome, verdict) = match plan {
+            Plan::Refuse(error) => self.record(&accepted, Some(error), None).await?,
+            Plan::Answer(reading) => self.record(&accepted, None, Some(reading)).await?,
+            Plan::Init(lines) => self.begun(self.begin_init(&accepted, lines, false).await?, accepted),
+            Plan::Confirm(order_id) => {
+                self.begun(self.begin_confirm(&accepted, order_id, false).await?, accepted)
+            }
+        };
+        self.acknowledge(envelope, outcome, verdict)
+    }
+
+    async fn record(
+        &self,
+        accepted: &Accepted,
+        refusal: Option<ErrorBody>,
+        reading: Option<bpp::Reading>,
+    ) -> Result<(Outcome, Option<Verdict>), Status> {
+        let (reply, quote) = match reading {
+            Some(reading) => {
+                let quote = reading.quote.clone();
+                (Some(self.callback(accepted, bpp::Said::Message(reading))?), quote)
+            }
+            None => (None, None),
+        };
+        let request = RecordRequest {
+            gateway: Some(self.gateway()?),
+            message: Some(accepted.message.clone()),
+            verdict: Some(Verdict {
+                refusal: refusal.map(Into::into),
+                timestamp: Some(timestamp(self.clock.now())),
+            }),
+            reply: reply.clone(),
+            quote,
+            buyer_json: String::new(),
+        };
+        let recorded = self.services.mailbox.clone().record(request).await?.into_inner();
+        if let Some(reply) = reply.filter(|_| !recorded.delivery_id.is_empty()) {
+            self.deliver_reply(accepted, recorded.delivery_id.clone(), reply);
+        }
+        Ok((recorded.outcome(), recorded.verdict))
+    }
+
+    /// What follows a Begin goes on in the background; the acknowledgement does not wait for it.
+    fn begun(&self, begun: BeginResponse, accepted: Accepted) -> (Outcome, Option<Verdict>) {
+        let (outcome, verdict) = (begun.outcome(), begun.verdict.clone());
+        let goes_on = verdict.as_ref().is_some_and(|verdict| verdict.refusal.is_none());
+        if outcome == Outcome::Accepted && goes_on {
+            self.conclude(accepted, Some(begun));
+        }
+        (outcome, verdict)
+    }
+
+    pub(super) async fn begin_init(
+        &self,
+        accepted: &Accepted,
+        lines: Vec<RequestedLine>,
+        resume: bool,
+    ) -> Result<BeginResponse, Status> {
+        let request = BeginInitRequest {
+            gateway: Some(self.gateway()?),
+            message: Some(accepted.message.clone()),
+            timestamp: Some(timestamp(self.clock.now())),
+            ack_deadline: self.config.ack_deadline.try_into().ok(),
+            lines,
+            resume,
+        };
+        Ok(self.services.mailbox.clone().begin_init(request).await?.into_inner())
+    }
+
+    pub(super) async fn begin_confirm(
+        &self,
+        accepted: &Accepted,
+        order_id: String,
+        resume: bool,
+    ) -> Result<BeginResponse, Status> {
+        let request = BeginConfirmRequest {
+            gateway: Some(self.gateway()?),
+            message: Some(accepted.message.clone()),
+            timestamp: Some(timestamp(self.clock.now())),
+            ack_deadline: self.config.ack_deadline.try_into().ok(),
+            order_id,
+            resume,
+        };
+        Ok(self.services.mailbox.clone().begin_confirm(request).await?.into_inner())
+    }
+
+    /// The stored verdict as bytes: the same verdict on the same message gives the same ones.
+    fn acknowledge(
+        &self,
+        envelope: &Envelope<'_>,
+        outcome: Outcome,
+        verdict: Option<Verdict>,
+    ) -> Result<Response, Status> {
+        let Some(verdict) = verdict.filter(|_| outcome != Outcome::Conflict) else {
+            let why = "this message_id was used before for another message";
+            let nack = Ack::new(self.clock.now(), Some(ErrorBody::new(code::INVALID, why)));
+            return Ok(json_text(StatusCode::CONFLICT, acknowledgement(Some(envelope.raw_context), nack)));
+        };
+        let at = utc(verdict.timestamp.ok_or_else(|| Status::internal("a verdict without a timestamp"))?)?;
+        let error = verdict.refusal.map(|refusal| ErrorBody::new(&refusal.code, refusal.message));
+        let context = &envelope.context;
+        self.transactions.note(Way::Inbound, context.message_id.as_str(), &context.action, at);
+        tracing::info!(
+            action = envelope.context.action,
+            transaction_id = %envelope.context.transaction_id,
+            message_id = %envelope.context.message_id,
+            bap_id = %envelope.context.bap_id,
+            verdict = if error.is_some() { "NACK" } else { "ACK" },
+            outcome = outcome.as_str_name(),
+            "answered"
+        );
+        Ok(json_text(StatusCode::OK, acknowledgement(Some(envelope.raw_context), Ack::new(at, error))))
+    }
+
+    fn unreadable(&self, invalid: Invalid) -> Response {
+        let nack = Ack::new(self.clock.now(), Some(ErrorBody::new(code::INVALID, invalid.why)));
+        json_text(StatusCode::BAD_REQUEST, acknowledgement(invalid.context.as_deref(), nack))
+    }
+
+    /// Nothing is known to be committed: the sender may repeat the message as it was.
+    fn unavailable(&self, envelope: &Envelope<'_>, status: &Status) -> Response {
+        tracing::warn!(action = envelope.context.action, %status, "not accepted");
+        let code = if status_of(status) == StatusCode::BAD_REQUEST { code::INVALID } else { code::INTERNAL };
+        let nack = Ack::new(self.clock.now(), Some(ErrorBody::new(code, sentence_of(status))));
+        json_text(status_of(status), acknowledgement(Some(envelope.raw_context), nack))
+    }
+}
+
+/// A message as the mailbox keeps it.
+pub(super) fn received(context: &Context, body: &str) -> ReceivedMessage {
+    ReceivedMessage {
+        sender: context.bap_id.to_string(),
+        action: context.action.clone(),
+        message_id: context.message_id.to_string(),
+        bap_id: context.bap_id.to_string(),
+        transaction_id: context.transaction_id.to_string(),
+        body: body.to_owned(),
+    }
+}

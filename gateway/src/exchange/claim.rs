@@ -1,0 +1,91 @@
+//! Joins the mailbox, renews, reports, and takes over what nobody works on.
+
+use std::time::Duration;
+
+use p2p_proto::order::{ClaimRequest, JoinRequest, LeaveRequest};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tonic::Status;
+
+use super::Exchange;
+
+const JOIN_AGAIN: Duration = Duration::from_millis(500);
+const CLAIM_INTERVAL: Duration = Duration::from_millis(250);
+const REPORT_INTERVAL: Duration = Duration::from_millis(200);
+const AT_ONCE: u32 = 100;
+
+impl Exchange {
+    pub(super) async fn claim_until_stopped(&self) {
+        let Some(lease) = self.join_until_stopped().await else { return };
+        let ticks = |period: Duration| {
+            let mut ticks = interval(period);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            ticks
+        };
+        let mut claim = ticks(CLAIM_INTERVAL.min(lease / 4));
+        let mut renew = ticks(lease / 3);
+        let mut report = ticks(REPORT_INTERVAL.min(lease / 5));
+        loop {
+            let done = tokio::select! {
+                _ = claim.tick() => self.claim().await,
+                _ = renew.tick() => { self.renew().await; Ok(()) }
+                _ = report.tick() => self.report().await,
+                () = self.stop.cancelled() => return,
+            };
+            if let Err(error) = done {
+                tracing::warn!(%error, "the mailbox does not answer");
+            }
+        }
+    }
+
+    /// The length of a lease; none when the gateway stops before the mailbox answers.
+    async fn join_until_stopped(&self) -> Option<Duration> {
+        let mut warned = false;
+        loop {
+            match self.join().await {
+                Ok(lease) => return Some(lease),
+                Err(error) if !warned => {
+                    warned = true;
+                    tracing::warn!(%error, "waiting for the mailbox");
+                }
+                Err(_) => {}
+            }
+            tokio::select! {
+                () = sleep(JOIN_AGAIN) => {}
+                () = self.stop.cancelled() => return None,
+            }
+        }
+    }
+
+    async fn join(&self) -> Result<Duration, Status> {
+        let request = JoinRequest { gateway_id: self.config.gateway_id.clone() };
+        let joined = self.services.mailbox.clone().join(request).await?.into_inner();
+        let gateway = joined.gateway.ok_or_else(|| Status::internal("Join without a gateway"))?;
+        let lease =
+            joined.lease.and_then(|lease| lease.try_into().ok()).filter(|lease| !Duration::is_zero(lease));
+        let lease = lease.ok_or_else(|| Status::internal("Join without a lease"))?;
+        tracing::info!(gateway = gateway.id, incarnation = gateway.incarnation, "joined the mailbox");
+        // Only this task joins, and it stops joining when it has.
+        let _ = self.gateway.set(gateway);
+        Ok(lease)
+    }
+
+    /// Reports what is still to be reported and lets the leases lapse.
+    pub(super) async fn leave(&self) -> Result<(), Status> {
+        let Ok(gateway) = self.gateway() else { return Ok(()) };
+        self.report().await?;
+        self.services.mailbox.clone().leave(LeaveRequest { gateway: Some(gateway) }).await?;
+        Ok(())
+    }
+
+    async fn claim(&self) -> Result<(), Status> {
+        let request = ClaimRequest { gateway: Some(self.gateway()?), limit: AT_ONCE };
+        let claimed = self.services.mailbox.clone().claim(request).await?.into_inner();
+        for work in claimed.work {
+            self.resume(work);
+        }
+        for delivery in claimed.deliveries {
+            self.deliver(delivery.into(), Instant::now());
+        }
+        Ok(())
+    }
+}

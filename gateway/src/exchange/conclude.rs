@@ -1,0 +1,220 @@
+//! Goes on with an accepted action until its callback is committed.
+
+use std::time::Duration;
+
+use p2p_domain::ParticipantId;
+use p2p_proto::{
+    order::{
+        BeginResponse, ClaimedWork, FinishRequest, OrderChange, OutgoingMessage, Quote, ReceivedMessage,
+        Work, begin_response,
+    },
+    utc,
+};
+use tokio::time::{Instant, sleep};
+use tonic::{Code, Status};
+
+use super::{Exchange, deliver::Sent, lease::Leased};
+use crate::{
+    beckn::{Action, Context, Envelope, ErrorBody, seed::order::Callback},
+    bpp::{self, Plan, Reading, Said},
+    transaction::Way,
+};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// on_discover and on_select are of no use an hour after their ttl.
+const USEFUL_AFTER_TTL: Duration = Duration::from_secs(60 * 60);
+
+/// An accepted action.
+#[derive(Debug, Clone)]
+pub(super) struct Accepted {
+    pub action: Action,
+    pub context: Context,
+    pub message: ReceivedMessage,
+    /// Its callback is due CALLBACK_DELAY later.
+    pub accepted_at: Instant,
+}
+
+/// What is to be committed.
+struct Conclusion {
+    said: Said,
+    change: Option<OrderChange>,
+    quote: Option<Quote>,
+}
+
+impl Exchange {
+    /// Goes on in the background with what Begin answered, or without it.
+    pub(super) fn conclude(&self, accepted: Accepted, begun: Option<BeginResponse>) {
+        let work = work(&accepted.message);
+        let Some(lease) = self.leases.begin(Leased::from(&work)) else { return };
+        let exchange = self.clone();
+        self.tasks.spawn(async move {
+            exchange.conclude_until_done(accepted, begun, work).await;
+            drop(lease);
+        });
+    }
+
+    /// Goes on with a message that was accepted earlier, by this gateway or another.
+    pub(super) fn resume(&self, claimed: ClaimedWork) {
+        let Some(message) = claimed.message else { return };
+        let Ok(action) = message.action.parse::<Action>() else {
+            tracing::error!(action = message.action, "an accepted action is unknown here");
+            return;
+        };
+        let context = match Envelope::read(&message.body, &message.action) {
+            Ok(envelope) => envelope.context,
+            Err(invalid) => {
+                tracing::error!(
+                    message_id = message.message_id,
+                    why = invalid.why,
+                    "an accepted message is unreadable"
+                );
+                return;
+            }
+        };
+        let since = claimed.accepted_at.and_then(|at| utc(at).ok());
+        let age = since.and_then(|at| (self.clock.now() - at).to_std().ok()).unwrap_or_default();
+        let accepted_at = Instant::now().checked_sub(age).unwrap_or_else(Instant::now);
+        tracing::info!(
+            action = message.action,
+            message_id = message.message_id,
+            "takes over an accepted action"
+        );
+        self.conclude(Accepted { action, context, message, accepted_at }, None);
+    }
+
+    async fn conclude_until_done(&self, accepted: Accepted, mut begun: Option<BeginResponse>, work: Work) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let error = match self.try_conclude(&accepted, begun.take(), &work).await {
+                Ok(()) => return,
+                Err(error) => error,
+            };
+            if error.code() == Code::Aborted {
+                tracing::info!(message_id = work.message_id, "another gateway works on it by now");
+                return;
+            }
+            tracing::warn!(action = work.action, message_id = work.message_id, %error, "an accepted action waits");
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = self.stop.cancelled() => return,
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn try_conclude(
+        &self,
+        accepted: &Accepted,
+        begun: Option<BeginResponse>,
+        work: &Work,
+    ) -> Result<(), Status> {
+        let conclusion = match begun {
+            Some(begun) if begun.result.is_some() => concluded(begun)?,
+            Some(_) | None => self.work_out(accepted).await?,
+        };
+        let reply = self.callback(accepted, conclusion.said)?;
+        let request = FinishRequest {
+            gateway: Some(self.gateway()?),
+            work: Some(work.clone()),
+            reply: Some(reply.clone()),
+            change: conclusion.change,
+            quote: conclusion.quote,
+        };
+        let finished = self.services.mailbox.clone().finish(request).await?.into_inner();
+        self.deliver_reply(accepted, finished.delivery_id, reply);
+        Ok(())
+    }
+
+    /// Does the work of a message that was accepted before.
+    async fn work_out(&self, accepted: &Accepted) -> Result<Conclusion, Status> {
+        let unreadable = |why: String| Status::internal(format!("an accepted message is unreadable: {why}"));
+        let envelope = Envelope::read(&accepted.message.body, &accepted.message.action)
+            .map_err(|e| unreadable(e.why))?;
+        let plan = match bpp::plan(self, accepted.action, &envelope).await {
+            Ok(plan) => plan,
+            Err(bpp::Failed::Invalid(invalid)) => return Err(unreadable(invalid.why)),
+            Err(bpp::Failed::Service(status)) => return Err(status),
+        };
+        match plan {
+            Plan::Refuse(error) => Ok(Conclusion { said: Said::Error(error), change: None, quote: None }),
+            Plan::Answer(reading) => {
+                let quote = reading.quote.clone();
+                Ok(Conclusion { said: Said::Message(reading), change: None, quote })
+            }
+            Plan::Init(lines) => concluded(self.begin_init(accepted, lines, true).await?),
+            Plan::Confirm(order_id) => concluded(self.begin_confirm(accepted, order_id, true).await?),
+        }
+    }
+
+    /// The callback, built once: these bytes are stored, and every attempt sends them.
+    pub(super) fn callback(&self, accepted: &Accepted, said: Said) -> Result<OutgoingMessage, Status> {
+        let (seller, message, error) = match said {
+            Said::Message(Reading { seller, message, .. }) => (seller, Some(message), None),
+            Said::Error(error) => (None, None, Some(error)),
+        };
+        let seller = seller.map(|id| ParticipantId::parse(&id)).transpose();
+        let seller = seller.map_err(|e| Status::internal(e.to_string()))?;
+        let bpp = seller.as_ref().map(|id| (id, self.config.identity.bpp_uri.as_str()));
+        let context = accepted.context.callback(accepted.action, self.clock.now(), bpp);
+        let lifetime = match accepted.action {
+            Action::Discover | Action::Select => {
+                context.ttl.map(|ttl| ttl.0.saturating_add(USEFUL_AFTER_TTL))
+            }
+            Action::Init | Action::Confirm | Action::Status => None,
+        };
+        let action = accepted.action.callback();
+        let uri = format!("{}/callbacks/{action}", context.bap_uri.trim_end_matches('/'));
+        let callback = Callback { context, message, error };
+        let body = serde_json::to_string(&callback).map_err(|e| Status::internal(e.to_string()))?;
+        Ok(OutgoingMessage {
+            action: action.into(),
+            message_id: accepted.message.message_id.clone(),
+            uri,
+            body,
+            delay: self.config.callback_delay.try_into().ok(),
+            lifetime: lifetime.and_then(|lifetime| lifetime.try_into().ok()),
+        })
+    }
+
+    /// Delivers a callback that is committed, when it is due.
+    pub(super) fn deliver_reply(&self, accepted: &Accepted, delivery_id: String, reply: OutgoingMessage) {
+        self.transactions.note(Way::Outbound, &reply.message_id, &reply.action, self.clock.now());
+        let sent = Sent {
+            delivery_id,
+            transaction_id: accepted.message.transaction_id.clone(),
+            action: reply.action,
+            message_id: reply.message_id,
+            uri: reply.uri,
+            body: reply.body,
+            attempts: 0,
+        };
+        self.deliver(sent, accepted.accepted_at + self.config.callback_delay);
+    }
+}
+
+/// What an init or confirm came to.
+fn concluded(begun: BeginResponse) -> Result<Conclusion, Status> {
+    let change = begun.change;
+    match begun.result {
+        Some(begin_response::Result::Order(order)) => {
+            let said = Said::Message(Reading::order(order)?);
+            Ok(Conclusion { said, change, quote: None })
+        }
+        Some(begin_response::Result::Failure(refusal)) => {
+            let error = ErrorBody::new(&refusal.code, refusal.message);
+            Ok(Conclusion { said: Said::Error(error), change, quote: None })
+        }
+        None => Err(Status::unavailable("the catalog has not answered yet")),
+    }
+}
+
+fn work(message: &ReceivedMessage) -> Work {
+    Work {
+        sender: message.sender.clone(),
+        action: message.action.clone(),
+        message_id: message.message_id.clone(),
+        bap_id: message.bap_id.clone(),
+        transaction_id: message.transaction_id.clone(),
+    }
+}

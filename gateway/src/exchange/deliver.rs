@@ -1,0 +1,193 @@
+//! Sends callbacks until they have arrived, and requests of our buyer's side until they are answered.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use p2p_domain::TransactionId;
+use p2p_proto::order::{Delivery, DeliveryMark, Refusal};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    Exchange,
+    lease::Leased,
+    mark::{dead, delivered, retry},
+};
+use crate::{
+    beckn::{ErrorBody, PeerAnswer, code},
+    peers::{Answered, PeerError},
+    transaction::Step,
+};
+
+/// How long after each failed attempt the next one is made.
+const SCHEDULE: [Duration; 7] = [
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+    Duration::from_secs(2 * 60),
+    Duration::from_secs(10 * 60),
+    Duration::from_secs(60 * 60),
+    Duration::from_secs(6 * 60 * 60),
+];
+/// Attempts at a peer that refuses to take it.
+const TRIES_WHEN_REFUSED: usize = 3;
+/// Bounds of a peer's Retry-After.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// A message to be delivered, under this gateway's lease.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    /// The outbox row.
+    pub delivery_id: String,
+    /// The trade.
+    pub transaction_id: String,
+    /// on_select, select, ...
+    pub action: String,
+    /// context.message_id.
+    pub message_id: String,
+    /// Where to.
+    pub uri: String,
+    /// The exact text.
+    pub body: String,
+    /// How often it was tried.
+    pub attempts: usize,
+}
+
+impl From<Delivery> for Sent {
+    fn from(delivery: Delivery) -> Self {
+        Self {
+            delivery_id: delivery.id,
+            transaction_id: delivery.transaction_id,
+            action: delivery.action,
+            message_id: delivery.message_id,
+            uri: delivery.uri,
+            body: delivery.body,
+            attempts: delivery.attempts as usize,
+        }
+    }
+}
+
+impl Exchange {
+    /// Delivers in the background, not before `due`. A gateway that stops before leaves it to the next one.
+    pub fn deliver(&self, sent: Sent, due: Instant) {
+        let exchange = self.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = sleep_until(due) => {}
+                () = exchange.stop.cancelled() => {
+                    // What is due at once is still sent by this gateway.
+                    if due > Instant::now() {
+                        return;
+                    }
+                }
+            }
+            let Some(_lease) = exchange.leases.begin(Leased::Delivery(sent.delivery_id.clone())) else {
+                return;
+            };
+            match sent.action.starts_with("on_") {
+                true => exchange.deliver_callback(sent).await,
+                false => {
+                    let _for_nobody = exchange.deliver_request(&sent).await;
+                }
+            }
+        });
+    }
+
+    async fn deliver_callback(&self, sent: Sent) {
+        let mark = match self.peers.post(&sent.uri, &sent.body).await {
+            Ok(answer) if answer.status.is_success() => delivered(sent.delivery_id, None),
+            Ok(answer) => after_refusal(sent, &answer),
+            Err(error) => again_or_dead(sent, None, error.to_string(), SCHEDULE.len()),
+        };
+        self.marks.push(mark);
+    }
+
+    /// Makes a request whose client waits for the answer. It goes on when the client has gone away.
+    pub async fn make_request(&self, sent: Sent) -> Result<Answered, PeerError> {
+        let (answer, answered) = oneshot::channel();
+        let (exchange, uri) = (self.clone(), sent.uri.clone());
+        self.tasks.spawn(async move {
+            let _lease = exchange.leases.begin(Leased::Delivery(sent.delivery_id.clone()));
+            // Nobody may be waiting any more.
+            let _ = answer.send(exchange.deliver_request(&sent).await);
+        });
+        answered.await.unwrap_or(Err(PeerError::Address(uri)))
+    }
+
+    /// Makes a request of our buyer's side and notes how it went. Answers the peer's answer, to be passed on.
+    ///
+    /// A refusal, and a connection that was never made, are told to the buyer's state. A request that may have
+    /// arrived stays open: it is made again with the same bytes until it is answered or its time is over.
+    async fn deliver_request(&self, sent: &Sent) -> Result<Answered, PeerError> {
+        let answered = self.peers.post(&sent.uri, &sent.body).await;
+        let id = || sent.delivery_id.clone();
+        match &answered {
+            Ok(answer) => match PeerAnswer::read(&answer.body) {
+                Some(PeerAnswer::Ack) if answer.status.is_success() => self.marks.push(delivered(id(), None)),
+                Some(PeerAnswer::Nack(error)) if !is_passing(answer.status) => {
+                    self.refused(sent, error.clone(), |refusal| delivered(id(), Some(refusal))).await;
+                }
+                _ => {
+                    let why = format!("answered {} without a verdict", answer.status);
+                    self.marks.push(again_or_dead(sent.clone(), answer.retry_after, why, SCHEDULE.len()));
+                }
+            },
+            Err(error) if error.never_sent() && sent.attempts == 0 => {
+                let told = ErrorBody::new(code::INTERNAL, error.to_string());
+                self.refused(sent, told, |refusal| dead(id(), error.to_string(), Some(refusal))).await;
+            }
+            Err(error) => {
+                self.marks.push(again_or_dead(sent.clone(), None, error.to_string(), SCHEDULE.len()));
+            }
+        }
+        answered
+    }
+
+    /// Notes that a request was refused or never made, and tells the buyer's state.
+    async fn refused(&self, sent: &Sent, error: ErrorBody, mark: impl Fn(Refusal) -> DeliveryMark) {
+        let refusal = Refusal { code: error.code.clone(), message: error.message.clone() };
+        let buyer_seq = match self.report_refusal(mark(refusal)).await {
+            Ok(seq) if seq > 0 => seq,
+            Ok(_) => return,
+            Err(status) => {
+                tracing::warn!(%status, message_id = sent.message_id, "a refusal is not noted; it will be asked for again");
+                return;
+            }
+        };
+        if let Ok(transaction) = sent.transaction_id.parse::<TransactionId>() {
+            let step = Step::Refused(&sent.message_id, self.clock.now(), error);
+            self.transactions.apply(&transaction, buyer_seq, &step).await;
+        }
+    }
+}
+
+/// Statuses that say nothing against the message itself.
+fn is_passing(status: StatusCode) -> bool {
+    status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429)
+}
+
+fn after_refusal(sent: Sent, answer: &Answered) -> DeliveryMark {
+    let tries = if is_passing(answer.status) { SCHEDULE.len() } else { TRIES_WHEN_REFUSED - 1 };
+    again_or_dead(sent, answer.retry_after, format!("answered {}", answer.status), tries)
+}
+
+/// Again after the schedule's pause, or given up after so many repeats.
+fn again_or_dead(sent: Sent, retry_after: Option<Duration>, why: String, repeats: usize) -> DeliveryMark {
+    tracing::debug!(action = sent.action, message_id = sent.message_id, why, "not delivered");
+    match SCHEDULE.get(sent.attempts).filter(|_| sent.attempts < repeats) {
+        Some(pause) => {
+            let pause =
+                retry_after.map_or(jittered(*pause), |asked| asked.clamp(SCHEDULE[0], LONGEST_RETRY_AFTER));
+            retry(sent.delivery_id, pause, why)
+        }
+        None => dead(sent.delivery_id, why, None),
+    }
+}
+
+/// Up to a fifth longer, so that what failed together does not come back together.
+fn jittered(pause: Duration) -> Duration {
+    let most = u64::try_from(pause.as_millis() / 5).unwrap_or(u64::MAX);
+    pause + Duration::from_millis(fastrand::u64(0..=most))
+}

@@ -1,0 +1,68 @@
+//! Reports of deliveries: gathered, and sent many at once.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use p2p_proto::order::{DeliveryMark, MarkRequest, Refusal, delivery_mark};
+use tonic::Status;
+
+use super::Exchange;
+
+/// Reports that wait to be sent.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Marks(Arc<Mutex<Vec<DeliveryMark>>>);
+
+impl Marks {
+    /// Puts a report with the others.
+    pub fn push(&self, mark: DeliveryMark) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(mark);
+    }
+
+    fn take(&self) -> Vec<DeliveryMark> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The peer has it, and perhaps refused it.
+pub(super) fn delivered(delivery_id: String, refusal: Option<Refusal>) -> DeliveryMark {
+    let delivered = delivery_mark::Delivered { refusal };
+    DeliveryMark { delivery_id, result: Some(delivery_mark::Result::Delivered(delivered)) }
+}
+
+/// To be tried again.
+pub(super) fn retry(delivery_id: String, after: Duration, error: String) -> DeliveryMark {
+    let after = after.try_into().ok();
+    let retry = delivery_mark::Retry { after, error };
+    DeliveryMark { delivery_id, result: Some(delivery_mark::Result::Retry(retry)) }
+}
+
+/// Given up; for a request that was never made, with what the buyer is told.
+pub(super) fn dead(delivery_id: String, error: String, refusal: Option<Refusal>) -> DeliveryMark {
+    let dead = delivery_mark::Dead { error, refusal };
+    DeliveryMark { delivery_id, result: Some(delivery_mark::Result::Dead(dead)) }
+}
+
+impl Exchange {
+    /// Reports all that waits. What cannot be reported waits on; when its lease lapses it is delivered again.
+    pub(super) async fn report(&self) -> Result<(), Status> {
+        let marks = self.marks.take();
+        if marks.is_empty() {
+            return Ok(());
+        }
+        let request = MarkRequest { gateway: Some(self.gateway()?), marks: marks.clone() };
+        if let Err(error) = self.services.mailbox.clone().mark(request).await {
+            marks.into_iter().for_each(|mark| self.marks.push(mark));
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Reports one refusal at once. Answers its place among what the buyer's side heard.
+    pub(super) async fn report_refusal(&self, mark: DeliveryMark) -> Result<i64, Status> {
+        let request = MarkRequest { gateway: Some(self.gateway()?), marks: vec![mark] };
+        let marked = self.services.mailbox.clone().mark(request).await?.into_inner();
+        Ok(marked.buyer_seqs.first().copied().unwrap_or_default())
+    }
+}

@@ -1,0 +1,89 @@
+//! The path that every Beckn action takes, and the worker that finishes what a crash left.
+//!
+//! Accept: check, commit, acknowledge. Conclude: build the callback, commit it. Deliver: send it until it has
+//! arrived. What dies in between is claimed by the next gateway.
+
+mod accept;
+mod claim;
+mod conclude;
+mod deliver;
+mod lease;
+mod mark;
+
+pub use deliver::Sent;
+
+use std::sync::{Arc, OnceLock};
+
+use p2p_domain::Clock;
+use p2p_proto::order::Gateway;
+use p2p_runtime::{Stop, Tasks};
+use tonic::Status;
+
+use crate::{config::Config, peers::Peers, services::Services, transaction::Transactions};
+use lease::Leases;
+use mark::Marks;
+
+/// The exchange. Clones are the same.
+#[derive(Clone)]
+pub struct Exchange {
+    pub(super) config: Arc<Config>,
+    pub(super) clock: Clock,
+    pub(super) services: Services,
+    pub(super) peers: Peers,
+    pub(super) transactions: Transactions,
+    gateway: Arc<OnceLock<Gateway>>,
+    leases: Leases,
+    marks: Marks,
+    tasks: Tasks,
+    stop: Stop,
+}
+
+impl Exchange {
+    /// Of the gateway's parts; it does nothing before it is started.
+    pub fn new(
+        config: Arc<Config>,
+        clock: Clock,
+        services: Services,
+        peers: Peers,
+        transactions: Transactions,
+        tasks: &Tasks,
+        stop: &Stop,
+    ) -> Self {
+        Self {
+            config,
+            clock,
+            services,
+            peers,
+            transactions,
+            gateway: Arc::default(),
+            leases: Leases::default(),
+            marks: Marks::default(),
+            tasks: tasks.clone(),
+            stop: stop.clone(),
+        }
+    }
+
+    /// Joins the mailbox as soon as it answers, then takes over what nobody works on.
+    pub fn start(&self) {
+        let exchange = self.clone();
+        self.tasks.spawn(async move { exchange.claim_until_stopped().await });
+    }
+
+    /// Ends it: waits for what is under way, reports it, and gives up what is not yet due. HTTP has ended before.
+    pub async fn drain(&self) {
+        self.leases.ended().await;
+        if let Err(error) = self.leave().await {
+            tracing::warn!(%error, "the mailbox does not know that this gateway has left; its leases will lapse");
+        }
+    }
+
+    /// This gateway, once it has joined.
+    ///
+    /// # Errors
+    /// UNAVAILABLE before.
+    pub fn gateway(&self) -> Result<Gateway, Status> {
+        let gateway =
+            self.gateway.get().ok_or_else(|| Status::unavailable("the mailbox has not answered yet"))?;
+        Ok(gateway.clone())
+    }
+}

@@ -1,0 +1,213 @@
+//! The one HTTP client for all that goes out: deadlines, no redirects, no proxy, and our own gateways served
+//! directly when their listener refuses the connection.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{HeaderMap, Request, StatusCode, header},
+};
+use tokio::sync::Semaphore;
+use tower::ServiceExt;
+use url::Url;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(8);
+const IDLE_PER_PEER: usize = 64;
+/// Most bytes of an answer that are read.
+const MOST_BYTES: usize = 256 * 1024;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum PeerError {
+    /// The address is none that can be called.
+    #[error("{0} is no address that can be called")]
+    Address(String),
+    /// Nothing was sent.
+    #[error("no connection to {host}")]
+    Unreachable {
+        /// Host and port.
+        host: String,
+        /// Why not.
+        source: reqwest::Error,
+    },
+    /// Something may have been sent.
+    #[error("no answer from {host}")]
+    NoAnswer {
+        /// Host and port.
+        host: String,
+        /// Why not.
+        source: reqwest::Error,
+    },
+}
+
+impl PeerError {
+    /// Whether the peer certainly did not get the message.
+    pub fn never_sent(&self) -> bool {
+        match self {
+            Self::Address(_) | Self::Unreachable { .. } => true,
+            Self::NoAnswer { .. } => false,
+        }
+    }
+}
+
+/// What a peer answered.
+#[derive(Debug)]
+pub struct Answered {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// When it wants to be asked again.
+    pub retry_after: Option<Duration>,
+    /// The body, as far as it was read.
+    pub body: Vec<u8>,
+}
+
+/// The client.
+#[derive(Clone)]
+pub struct Peers {
+    client: reqwest::Client,
+    per_peer: usize,
+    limits: Arc<Mutex<HashMap<String, Weak<Semaphore>>>>,
+    own: Arc<Own>,
+}
+
+struct Own {
+    /// Host and port of each gateway of our mailbox.
+    hosts: Vec<String>,
+    routers: OnceLock<OwnRouters>,
+}
+
+struct OwnRouters {
+    prosumer: Router,
+    cds: Router,
+    cds_host: Option<String>,
+}
+
+fn host_of(url: &Url) -> Option<String> {
+    Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?))
+}
+
+impl Peers {
+    /// A client. `own_uris` are the gateways of our mailbox.
+    ///
+    /// # Errors
+    /// When no client can be built.
+    pub fn new(own_uris: &[String], per_peer: usize) -> anyhow::Result<Self> {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT)
+            .pool_max_idle_per_host(IDLE_PER_PEER)
+            .tcp_nodelay(true)
+            .build()?;
+        let hosts = own_uris.iter().filter_map(|uri| host_of(&Url::parse(uri).ok()?)).collect();
+        Ok(Self {
+            client,
+            per_peer,
+            limits: Arc::default(),
+            own: Arc::new(Own { hosts, routers: OnceLock::new() }),
+        })
+    }
+
+    /// Tells the client who serves what is addressed to ourselves when the listener does not.
+    pub fn serve_own(&self, prosumer: Router, cds: Router, cds_uri: &str) {
+        let cds_host = Url::parse(cds_uri).ok().and_then(|url| host_of(&url));
+        // Set once, by the program's start.
+        let _ = self.own.routers.set(OwnRouters { prosumer, cds, cds_host });
+    }
+
+    /// POSTs JSON and reads the answer. At most so many to one host and port at once.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn post(&self, uri: &str, body: &str) -> Result<Answered, PeerError> {
+        let address = || PeerError::Address(uri.to_owned());
+        let url = Url::parse(uri).map_err(|_no_url| address())?;
+        if url.scheme() != "http"
+            || !url.username().is_empty()
+            || url.password().is_some()
+            || url.fragment().is_some()
+        {
+            return Err(address());
+        }
+        let host = host_of(&url).ok_or_else(address)?;
+        let limit = self.limit(&host);
+        // The semaphore is never closed.
+        let _permit = limit.acquire().await;
+        match self.send(&url, &host, body).await {
+            Err(PeerError::Unreachable { host, source }) => match self.own_router(&host) {
+                Some(router) => Ok(serve_directly(router, &url, body).await),
+                None => Err(PeerError::Unreachable { host, source }),
+            },
+            answered => answered,
+        }
+    }
+
+    fn limit(&self, host: &str) -> Arc<Semaphore> {
+        let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(limit) = limits.get(host).and_then(Weak::upgrade) {
+            return limit;
+        }
+        limits.retain(|_, limit| limit.strong_count() > 0);
+        let limit = Arc::new(Semaphore::new(self.per_peer));
+        limits.insert(host.to_owned(), Arc::downgrade(&limit));
+        limit
+    }
+
+    async fn send(&self, url: &Url, host: &str, body: &str) -> Result<Answered, PeerError> {
+        let failed = |source: reqwest::Error| {
+            let host = host.to_owned();
+            if source.is_connect() {
+                PeerError::Unreachable { host, source }
+            } else {
+                PeerError::NoAnswer { host, source }
+            }
+        };
+        let request = self
+            .client
+            .post(url.clone())
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body.to_owned());
+        let mut response = request.send().await.map_err(failed)?;
+        let (status, retry_after) = (response.status(), retry_after(response.headers()));
+        let mut read = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            read.extend_from_slice(&chunk);
+            if read.len() > MOST_BYTES {
+                break;
+            }
+        }
+        Ok(Answered { status, retry_after, body: read })
+    }
+
+    fn own_router(&self, host: &str) -> Option<Router> {
+        let routers = self.own.routers.get().filter(|_| self.own.hosts.iter().any(|own| own == host))?;
+        let is_cds = routers.cds_host.as_deref() == Some(host);
+        Some(if is_cds { routers.cds.clone() } else { routers.prosumer.clone() })
+    }
+}
+
+/// Seconds until the peer wants to be asked again.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}
+
+async fn serve_directly(router: Router, url: &Url, body: &str) -> Answered {
+    let request = Request::post(url.path())
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(body.to_owned()));
+    let failed = || Answered { status: StatusCode::BAD_GATEWAY, retry_after: None, body: Vec::new() };
+    let Ok(request) = request else { return failed() };
+    let Ok(response) = router.oneshot(request).await;
+    let (status, retry_after) = (response.status(), retry_after(response.headers()));
+    match to_bytes(response.into_body(), MOST_BYTES).await {
+        Ok(body) => Answered { status, retry_after, body: body.into() },
+        Err(_too_long) => failed(),
+    }
+}

@@ -1,0 +1,174 @@
+//! HTTP answers: JSON always, errors with a sentence.
+
+use axum::{
+    extract::{FromRequest, FromRequestParts, Query, Request, rejection::BytesRejection},
+    http::{HeaderValue, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use tonic::{Code, Status};
+
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
+/// A JSON text with its status.
+pub fn json_text(status: StatusCode, text: String) -> Response {
+    let mut response =
+        (status, [(header::CONTENT_TYPE, "application/json; charset=utf-8")], text).into_response();
+    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
+    }
+    response
+}
+
+/// A value as JSON.
+pub fn json<T: Serialize>(value: &T) -> Response {
+    json_with(StatusCode::OK, value)
+}
+
+/// A value as JSON with a status.
+pub fn json_with<T: Serialize>(status: StatusCode, value: &T) -> Response {
+    match serde_json::to_string(value) {
+        Ok(text) => json_text(status, text),
+        Err(error) => {
+            tracing::error!(%error, "an answer cannot be written");
+            ApiError::internal().into_response()
+        }
+    }
+}
+
+/// `{error}` with a status, and what else belongs to it.
+#[derive(Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    body: serde_json::Value,
+}
+
+impl ApiError {
+    /// A status with a sentence.
+    pub fn new(status: StatusCode, error: impl Into<String>) -> Self {
+        Self { status, body: serde_json::json!({ "error": error.into() }) }
+    }
+
+    /// 400 with a sentence.
+    pub fn bad_request(error: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, error)
+    }
+
+    /// 404 with a sentence.
+    pub fn not_found(error: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, error)
+    }
+
+    /// 500 without details.
+    pub fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error")
+    }
+
+    /// Adds a field beside the sentence.
+    pub fn with(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
+        self.body[name] = value.into();
+        self
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        json_with(self.status, &self.body)
+    }
+}
+
+/// How a failed call of a service is answered: what the caller got wrong, or that it may try again.
+pub fn status_of(error: &Status) -> StatusCode {
+    match error.code() {
+        Code::InvalidArgument | Code::OutOfRange => StatusCode::BAD_REQUEST,
+        Code::NotFound => StatusCode::NOT_FOUND,
+        Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
+        Code::Internal | Code::Unknown | Code::DataLoss | Code::Unimplemented => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// What is said about a failed call: the service's own sentence only where it is about the caller's input.
+pub fn sentence_of(error: &Status) -> String {
+    match status_of(error) {
+        StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => error.message().to_owned(),
+        StatusCode::INTERNAL_SERVER_ERROR => "internal error".into(),
+        _ => "the service is not available, try again".into(),
+    }
+}
+
+impl From<Status> for ApiError {
+    fn from(error: Status) -> Self {
+        tracing::warn!(%error, "a service did not do as asked");
+        Self::new(status_of(&error), sentence_of(&error))
+    }
+}
+
+/// A request's body: UTF-8 within the route's limit.
+#[derive(Debug)]
+pub struct Text(pub String);
+
+impl<S: Send + Sync> FromRequest<S> for Text {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let bytes = axum::body::Bytes::from_request(request, state).await.map_err(|e: BytesRejection| {
+            let why = if e.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                "the body is too large"
+            } else {
+                "the body cannot be read"
+            };
+            ApiError::new(e.status(), why)
+        })?;
+        let text =
+            String::from_utf8(bytes.into()).map_err(|_e| ApiError::bad_request("the body is not UTF-8"))?;
+        Ok(Self(text))
+    }
+}
+
+/// A request's body as a JSON object. An empty body is an empty object.
+#[derive(Debug)]
+pub struct JsonBody<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let Text(text) = Text::from_request(request, state).await?;
+        let text = if text.trim().is_empty() { "{}" } else { text.trim_start() };
+        if !text.starts_with('{') {
+            return Err(ApiError::bad_request("the body must be a JSON object"));
+        }
+        let value = serde_json::from_str(text)
+            .map_err(|e| ApiError::bad_request(format!("the body cannot be read: {e}")))?;
+        Ok(Self(value))
+    }
+}
+
+/// Most entries of one page.
+const MOST_LISTED: u32 = 1_000;
+
+/// `?limit=&cursor=` of a list.
+#[derive(Debug, Default, Deserialize)]
+pub struct PageQuery {
+    /// How many at most; 1 to 1,000.
+    pub limit: Option<u32>,
+    /// Where to go on: `next_cursor` of the page before.
+    #[serde(default)]
+    pub cursor: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let bad = || ApiError::bad_request(format!("limit must be a whole number from 1 to {MOST_LISTED}"));
+        let Query(page) = Query::<Self>::from_request_parts(parts, state).await.map_err(|_e| bad())?;
+        match page.limit {
+            Some(limit) if !(1..=MOST_LISTED).contains(&limit) => Err(bad()),
+            _ => Ok(page),
+        }
+    }
+}

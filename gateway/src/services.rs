@@ -1,0 +1,49 @@
+//! Clients of the three services, each call with its deadline.
+
+use std::{net::SocketAddr, time::Duration};
+
+use p2p_proto::{
+    catalog::catalog_service_client::CatalogServiceClient,
+    matching::matching_service_client::MatchingServiceClient,
+    order::{mailbox_service_client::MailboxServiceClient, order_service_client::OrderServiceClient},
+};
+use p2p_runtime::grpc::{DeadlineChannel, channel};
+
+use crate::config::Config;
+
+/// A body of 4 MB and what goes with it; several events at once.
+const MESSAGE_LIMIT: usize = 32 * 1024 * 1024;
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// The services behind the gateway.
+#[derive(Clone)]
+pub struct Services {
+    /// Providers, items, offers, stock.
+    pub catalog: CatalogServiceClient<DeadlineChannel>,
+    /// Trust and ranking.
+    pub matching: MatchingServiceClient<DeadlineChannel>,
+    /// Orders and quotes.
+    pub orders: OrderServiceClient<DeadlineChannel>,
+    /// Messages.
+    pub mailbox: MailboxServiceClient<DeadlineChannel>,
+    /// The channels by name, to ask for health.
+    pub channels: [(&'static str, DeadlineChannel); 3],
+}
+
+impl Services {
+    /// Clients that connect when they are first used.
+    ///
+    /// # Errors
+    /// When an address is none.
+    pub fn new(config: &Config) -> anyhow::Result<Self> {
+        let open = |address: SocketAddr| channel(address, DEADLINE);
+        let (catalog, matching, order) = (open(config.catalog)?, open(config.matching)?, open(config.order)?);
+        Ok(Self {
+            catalog: CatalogServiceClient::new(catalog.clone()).max_decoding_message_size(MESSAGE_LIMIT),
+            matching: MatchingServiceClient::new(matching.clone()),
+            orders: OrderServiceClient::new(order.clone()),
+            mailbox: MailboxServiceClient::new(order.clone()).max_decoding_message_size(MESSAGE_LIMIT),
+            channels: [("catalog", catalog), ("matching", matching), ("order", order)],
+        })
+    }
+}

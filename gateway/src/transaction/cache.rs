@@ -1,0 +1,294 @@
+//! The buyer's state in Redis. Keys are named here and nowhere else (seed.md, "Redis Keys").
+//!
+//! Redis never holds a promise: every failure here only means that the mailbox is asked instead.
+
+use std::{collections::HashMap, time::Duration};
+
+use fred::types::config::{Options, UnresponsiveConfig};
+use fred::{
+    clients::Pool,
+    interfaces::{ClientLike, HashesInterface, KeysInterface, SetsInterface},
+    prelude::{Builder, Config, Error, ReconnectPolicy},
+    types::{Value, scripts::Script},
+};
+use p2p_domain::TransactionId;
+
+use super::state::{Edit, Head, Part};
+
+const TRANSACTION_SECONDS: i64 = 24 * 60 * 60;
+const MESSAGE_SECONDS: i64 = 7 * 24 * 60 * 60;
+const ALL: &str = "txn:all";
+const HEAD: &str = "head";
+const BUYER_SEQ: &str = "buyer_seq";
+const POOL: usize = 4;
+const COMMAND_TIMEOUT: Duration = Duration::from_millis(200);
+/// How many members of `txn:all` are looked at when it is trimmed.
+const TRIM_SAMPLE: usize = 200;
+
+/// One key, one script: a step is written only over the state that it follows.
+/// ARGV: the buyer_seq that must be there (empty: any, the state is replaced), the new one, seconds to live, the
+/// head, then edits of three words each.
+const APPLY: &str = r"
+local stored = tonumber(redis.call('HGET', KEYS[1], 'buyer_seq') or '0')
+if ARGV[1] == '' then
+  redis.call('DEL', KEYS[1])
+elseif stored ~= tonumber(ARGV[1]) then
+  if stored >= tonumber(ARGV[2]) then return 'before' else return 'gap' end
+end
+for i = 5, #ARGV, 3 do
+  local op, field, value = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  if op == 'set' then
+    redis.call('HSET', KEYS[1], field, value)
+  elseif op == 'promote' then
+    local pending = redis.call('HGET', KEYS[1], value)
+    if pending then
+      redis.call('HSET', KEYS[1], field, pending)
+      redis.call('HDEL', KEYS[1], value)
+    end
+  else
+    redis.call('HDEL', KEYS[1], field)
+  end
+end
+redis.call('HSET', KEYS[1], 'buyer_seq', ARGV[2])
+if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'head', ARGV[4]) end
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+return 'done'
+";
+
+/// What writing a step came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Applied {
+    /// Written now.
+    Done,
+    /// The state was past it already.
+    Before,
+    /// The state has not come so far.
+    Gap,
+}
+
+/// A state as Redis has it.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Cached {
+    /// How far it has come.
+    pub buyer_seq: i64,
+    /// None when nothing makes a transaction of it.
+    pub head: Option<Head>,
+    /// The parts; pending ones under their own names.
+    pub parts: HashMap<String, String>,
+}
+
+/// Redis.
+#[derive(Clone)]
+pub(super) struct Cache {
+    pool: Pool,
+    apply: Script,
+}
+
+fn key(transaction: &TransactionId) -> String {
+    format!("txn:{transaction}")
+}
+
+/// The field that holds what is set aside for a part.
+pub(super) fn pending(part: Part) -> String {
+    format!("pending:{}", part.name())
+}
+
+impl Cache {
+    /// Starts connecting; never waits for Redis.
+    pub fn connect(url: &str) -> Result<Self, Error> {
+        let mut config = Config::from_url(url)?;
+        config.fail_fast = false;
+        let pool = Builder::from_config(config)
+            .set_policy(ReconnectPolicy::new_exponential(0, 50, 1_000, 2))
+            .with_connection_config(|connection| {
+                connection.connection_timeout = Duration::from_secs(1);
+                connection.internal_command_timeout = Duration::from_secs(1);
+                connection.max_command_attempts = 1;
+                connection.unresponsive = UnresponsiveConfig {
+                    max_timeout: Some(Duration::from_secs(1)),
+                    interval: Duration::from_millis(250),
+                };
+            })
+            .with_performance_config(|performance| {
+                performance.default_command_timeout = Duration::from_millis(500)
+            })
+            .build_pool(POOL)?;
+        pool.connect();
+        Ok(Self { pool, apply: Script::from_lua(APPLY) })
+    }
+
+    fn client(&self) -> fred::clients::WithOptions<fred::clients::Client> {
+        let options = Options { fail_fast: true, timeout: Some(COMMAND_TIMEOUT), ..Options::default() };
+        self.pool.next().with_options(&options)
+    }
+
+    /// Whether Redis answers.
+    pub async fn is_connected(&self) -> bool {
+        self.client().ping::<Value>(None).await.is_ok()
+    }
+
+    /// The head and some parts of a state; none when there is no state.
+    pub async fn read(&self, transaction: &TransactionId, parts: &[Part]) -> Result<Option<Cached>, Error> {
+        let mut fields = vec![HEAD.to_owned(), BUYER_SEQ.to_owned()];
+        fields.extend(parts.iter().map(|part| part.name().to_owned()));
+        fields.extend(parts.iter().filter(|part| Part::PENDING.contains(part)).map(|part| pending(*part)));
+        let values: Vec<Option<String>> = self.client().hmget(key(transaction), fields.clone()).await?;
+        let found = fields.into_iter().zip(values).filter_map(|(field, value)| Some((field, value?)));
+        Ok(Cached::of(found.collect()))
+    }
+
+    /// Whole states, in the order asked for.
+    pub async fn read_all(&self, transactions: &[TransactionId]) -> Result<Vec<Option<Cached>>, Error> {
+        let pipeline = self.client().pipeline();
+        for transaction in transactions {
+            pipeline.hgetall::<(), _>(key(transaction)).await?;
+        }
+        let found: Vec<HashMap<String, String>> = pipeline.all().await?;
+        Ok(found.into_iter().map(Cached::of).collect())
+    }
+
+    /// Writes a step over the state that it follows. Without a head, only its place is noted.
+    pub async fn apply(
+        &self,
+        transaction: &TransactionId,
+        buyer_seq: i64,
+        head: Option<&Head>,
+        edits: &[Edit],
+    ) -> Result<Applied, Error> {
+        let edits = edits.iter().map(|edit| match edit {
+            Edit::Set(part, json) => ("set", part.name().to_owned(), json.clone()),
+            Edit::SetPending(part, json) => ("set", pending(*part), json.clone()),
+            Edit::Promote(part) => ("promote", part.name().to_owned(), pending(*part)),
+            Edit::DropPending(part) => ("clear", pending(*part), String::new()),
+            Edit::Clear(part) => ("clear", part.name().to_owned(), String::new()),
+        });
+        self.write(transaction, Some(buyer_seq - 1), buyer_seq, head, edits).await
+    }
+
+    /// Replaces a state.
+    pub async fn replace(&self, transaction: &TransactionId, state: &Cached) -> Result<(), Error> {
+        let fields = state.parts.iter().map(|(field, json)| ("set", field.clone(), json.clone()));
+        self.write(transaction, None, state.buyer_seq, state.head.as_ref(), fields).await?;
+        Ok(())
+    }
+
+    async fn write(
+        &self,
+        transaction: &TransactionId,
+        expected: Option<i64>,
+        buyer_seq: i64,
+        head: Option<&Head>,
+        edits: impl Iterator<Item = (&'static str, String, String)>,
+    ) -> Result<Applied, Error> {
+        let mut arguments = vec![
+            expected.map(|seq| seq.to_string()).unwrap_or_default(),
+            buyer_seq.to_string(),
+            TRANSACTION_SECONDS.to_string(),
+            head.and_then(|head| serde_json::to_string(head).ok()).unwrap_or_default(),
+        ];
+        for (op, field, value) in edits {
+            arguments.extend([op.to_owned(), field, value]);
+        }
+        let client = self.client();
+        let keys = vec![key(transaction)];
+        let answer: String = self.apply.evalsha_with_reload(&client, keys, arguments).await?;
+        if buyer_seq == 1 || expected.is_none() {
+            client.sadd::<(), _, _>(ALL, transaction.as_str()).await?;
+        }
+        Ok(match answer.as_str() {
+            "done" => Applied::Done,
+            "before" => Applied::Before,
+            _ => Applied::Gap,
+        })
+    }
+
+    /// Forgets all states.
+    pub async fn clear(&self) -> Result<(), Error> {
+        let client = self.client();
+        let members: Vec<String> = client.smembers(ALL).await?;
+        for some in members.chunks(TRIM_SAMPLE) {
+            let keys: Vec<String> = some.iter().map(|member| format!("txn:{member}")).collect();
+            let pipeline = client.pipeline();
+            for key in keys {
+                pipeline.del::<(), _>(key).await?;
+            }
+            let _: Vec<Value> = pipeline.all().await?;
+        }
+        client.del(ALL).await
+    }
+
+    /// Takes a sample of `txn:all` and removes those whose state has lapsed.
+    pub async fn trim(&self) -> Result<(), Error> {
+        let client = self.client();
+        let members: Vec<String> = client.srandmember(ALL, Some(TRIM_SAMPLE)).await?;
+        if members.is_empty() {
+            return Ok(());
+        }
+        let pipeline = client.pipeline();
+        for member in &members {
+            pipeline.exists::<(), _>(format!("txn:{member}")).await?;
+        }
+        let there: Vec<i64> = pipeline.all().await?;
+        let lapsed: Vec<String> = members
+            .into_iter()
+            .zip(there)
+            .filter(|(_, there)| *there == 0)
+            .map(|(member, _)| member)
+            .collect();
+        if lapsed.is_empty() { Ok(()) } else { client.srem(ALL, lapsed).await }
+    }
+
+    /// Notes messages for observers: `msg:{direction}:{message_id}`, a field per action.
+    pub async fn note(&self, messages: &[super::Noted]) -> Result<(), Error> {
+        let pipeline = self.client().pipeline();
+        for noted in messages {
+            let key = format!("msg:{}:{}", noted.way.as_str(), noted.message_id);
+            pipeline.hset::<(), _, _>(&key, (noted.action.as_str(), noted.at.as_str())).await?;
+            pipeline.expire::<(), _>(&key, MESSAGE_SECONDS, None).await?;
+        }
+        let _: Vec<Value> = pipeline.all().await?;
+        Ok(())
+    }
+}
+
+impl Cached {
+    /// From the fields of a hash; none when it is no state of ours.
+    fn of(mut fields: HashMap<String, String>) -> Option<Self> {
+        let buyer_seq = fields.remove(BUYER_SEQ)?.parse().ok()?;
+        let head = match fields.remove(HEAD) {
+            Some(text) => Some(serde_json::from_str(&text).ok()?),
+            None => None,
+        };
+        Some(Self { buyer_seq, head, parts: fields })
+    }
+
+    /// Applies edits in memory, as the script does.
+    pub fn edit(&mut self, edits: &[Edit]) {
+        for edit in edits {
+            match edit {
+                Edit::Set(part, json) => {
+                    self.parts.insert(part.name().into(), json.clone());
+                }
+                Edit::SetPending(part, json) => {
+                    self.parts.insert(pending(*part), json.clone());
+                }
+                Edit::Promote(part) => {
+                    if let Some(json) = self.parts.remove(&pending(*part)) {
+                        self.parts.insert(part.name().into(), json);
+                    }
+                }
+                Edit::DropPending(part) => {
+                    self.parts.remove(&pending(*part));
+                }
+                Edit::Clear(part) => {
+                    self.parts.remove(part.name());
+                }
+            }
+        }
+    }
+
+    /// The part as the buyer sees it: what was set aside for the newest turn, else what is there.
+    pub fn part(&self, part: Part) -> Option<&str> {
+        self.parts.get(&pending(part)).or_else(|| self.parts.get(part.name())).map(String::as_str)
+    }
+}

@@ -1,0 +1,97 @@
+//! Rebuilds a state from the mailbox's events.
+
+use p2p_domain::TransactionId;
+use p2p_proto::order::{Direction, Event, ListEventsRequest};
+use tonic::Status;
+
+use super::{
+    Loaded, Transactions,
+    cache::Cached,
+    state::{self, Message, Part, Step},
+};
+use crate::{
+    bap::callback::{self, BuyerParts},
+    beckn::{Action, Envelope, ErrorBody},
+};
+
+const PAGE: u32 = 100;
+
+impl Transactions {
+    /// The state as the mailbox has it, put into the cache.
+    ///
+    /// # Errors
+    /// When the mailbox does not answer.
+    pub async fn rebuild(&self, transaction: &TransactionId) -> Result<Loaded, Status> {
+        let mut state = Cached::default();
+        let mut after_seq = 0;
+        loop {
+            let request = ListEventsRequest {
+                bap_id: self.bap.to_string(),
+                transaction_id: transaction.to_string(),
+                buyer_view: true,
+                after_seq,
+                limit: PAGE,
+            };
+            let page = self.mailbox.clone().list_events(request).await?.into_inner();
+            for event in &page.events {
+                replay(&mut state, event);
+                after_seq = event.seq;
+            }
+            state.buyer_seq = page.buyer_seq;
+            if !page.more {
+                break;
+            }
+        }
+        if state.buyer_seq > 0 {
+            self.keep(transaction, &state).await;
+        }
+        Ok(Loaded(state))
+    }
+
+    async fn keep(&self, transaction: &TransactionId, state: &Cached) {
+        match self.cache.replace(transaction, state).await {
+            Ok(()) => self.fresh.note(transaction, state.buyer_seq),
+            Err(error) => tracing::debug!(%transaction, %error, "a rebuilt state is not cached"),
+        }
+    }
+}
+
+/// Applies one event as it was applied when it happened. An event that says nothing to the buyer changes nothing.
+fn replay(state: &mut Cached, event: &Event) {
+    let Ok(action) = event.action.parse::<Action>() else { return };
+    let Ok(at) = event.created_at.map(p2p_proto::utc).transpose() else { return };
+    let at = at.unwrap_or_default();
+    let own: BuyerParts = serde_json::from_str(&event.buyer_json).unwrap_or_default();
+    let Ok(envelope) = Envelope::read(&event.raw_json, &event.action) else { return };
+    let bpp_id = envelope.context.bpp_id.as_ref().map(|id| id.as_str());
+    let message = Message { message_id: &event.message_id, action, bpp_id, at };
+    if event.direction() == Direction::Outbound {
+        take(state, &Step::Request(message, own.request_parts()));
+        if let Some(refusal) = &event.refusal {
+            let error = ErrorBody::new(&refusal.code, &refusal.message);
+            take(state, &Step::Refused(&event.message_id, at, error));
+        }
+    } else if let Ok(heard) = callback::heard(action, &envelope, &own) {
+        take(state, &Step::Callback(message, heard));
+    }
+}
+
+fn take(state: &mut Cached, step: &Step<'_>) {
+    if let Some((head, edits)) = state::step(state.head.as_ref(), step) {
+        state.head = Some(head);
+        state.edit(&edits);
+    }
+}
+
+impl BuyerParts {
+    /// What a request puts aside.
+    pub fn request_parts(&self) -> Vec<(Part, String)> {
+        let parts = [
+            (Part::Criteria, &self.discovery_criteria),
+            (Part::Matching, &self.matching_results),
+            (Part::Offer, &self.selected_offer),
+            (Part::Quantity, &self.selected_quantity),
+        ];
+        parts.into_iter().filter_map(|(part, json)| Some((part, json.as_ref()?.get().to_owned()))).collect()
+    }
+}

@@ -1,0 +1,582 @@
+//! The buyer's transaction as a fold over what the buyer's side did and heard. Pure.
+//!
+//! A request puts its part aside as pending and becomes the newest turn. The answer to the newest turn moves the
+//! part in; a refusal drops it and restores the status before. What answers an older turn can only move the
+//! order part, and only forward. The same fold feeds the cache step by step and rebuilds a state from events.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::beckn::{Action, ErrorBody};
+
+/// How many sent requests are remembered, to know which callbacks answer us.
+const MOST_SENT: usize = 32;
+
+/// Where the buyer stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Status {
+    /// Waiting for a catalog.
+    Discovering,
+    /// There is a catalog to select from.
+    Selecting,
+    /// There is a quote, or an order is being made.
+    Initializing,
+    /// There is an order to confirm.
+    Confirming,
+    /// The order is bought.
+    Active,
+    /// The order is delivered.
+    Completed,
+    /// The order is given up.
+    Cancelled,
+}
+
+/// A part of the state, kept as JSON text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// What was looked for.
+    Criteria,
+    /// What was found.
+    Catalog,
+    /// Who sells: provider id -> provider.
+    Providers,
+    /// How the offers rank.
+    Matching,
+    /// What was chosen.
+    Offer,
+    /// How much of it, kWh.
+    Quantity,
+    /// What was ordered.
+    Order,
+}
+
+impl Part {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 7] = [
+        Self::Criteria,
+        Self::Catalog,
+        Self::Providers,
+        Self::Matching,
+        Self::Offer,
+        Self::Quantity,
+        Self::Order,
+    ];
+    /// Those that a request can put aside.
+    pub const PENDING: [Self; 4] = [Self::Criteria, Self::Matching, Self::Offer, Self::Quantity];
+
+    /// The name that the client sees.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Criteria => "discoveryCriteria",
+            Self::Catalog => "catalog",
+            Self::Providers => "providers",
+            Self::Matching => "matchingResults",
+            Self::Offer => "selectedOffer",
+            Self::Quantity => "selectedQuantity",
+            Self::Order => "order",
+        }
+    }
+}
+
+/// A change of the parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Edit {
+    /// The part is this now.
+    Set(Part, String),
+    /// The part is set aside for the newest turn.
+    SetPending(Part, String),
+    /// What was set aside moves in, if anything was.
+    Promote(Part),
+    /// What was set aside is dropped.
+    DropPending(Part),
+    /// The part is gone.
+    Clear(Part),
+}
+
+/// What the fold decides by; small, whatever the parts hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// Where the buyer stands.
+    pub status: Status,
+    /// When the newest discovery began.
+    pub created_at: DateTime<Utc>,
+    /// When something last changed.
+    pub updated_at: DateTime<Utc>,
+    /// What went wrong last, until something goes well.
+    pub error: Option<ErrorBody>,
+    /// The order.
+    pub order: Option<OrderHead>,
+    /// The newest turn, while it is not answered.
+    open: Option<Open>,
+    /// The newest requests, oldest first.
+    sent: Vec<Sent>,
+}
+
+/// Which order, and how far it has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderHead {
+    /// Its id.
+    pub id: String,
+    /// How far it has come.
+    pub progress: Progress,
+}
+
+/// How far an order has come: it only ever grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Progress {
+    /// DRAFT or PENDING.
+    Made,
+    /// ACTIVE.
+    Active,
+    /// COMPLETED.
+    Completed,
+    /// CANCELLED.
+    Cancelled,
+}
+
+impl Progress {
+    /// From an order's status; anything unknown counts as just made.
+    pub fn of(status: &str) -> Self {
+        match status {
+            "ACTIVE" => Self::Active,
+            "COMPLETED" => Self::Completed,
+            "CANCELLED" => Self::Cancelled,
+            _ => Self::Made,
+        }
+    }
+
+    fn is_over(self) -> bool {
+        matches!(self, Self::Completed | Self::Cancelled)
+    }
+
+    /// COMPLETED and CANCELLED do not lead to each other.
+    fn leads_to(self, next: Self) -> bool {
+        self == next || (!self.is_over() && self < next)
+    }
+
+    fn status(self) -> Status {
+        match self {
+            Self::Made => Status::Confirming,
+            Self::Active => Status::Active,
+            Self::Completed => Status::Completed,
+            Self::Cancelled => Status::Cancelled,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Open {
+    #[serde(flatten)]
+    request: Sent,
+    at: DateTime<Utc>,
+    /// The status before; none when the request began the transaction.
+    before: Option<Status>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Sent {
+    message_id: String,
+    action: Action,
+    bpp_id: Option<String>,
+}
+
+/// Names a message of the buyer's side.
+#[derive(Debug, Clone, Copy)]
+pub struct Message<'a> {
+    /// context.message_id.
+    pub message_id: &'a str,
+    /// The action, also of a callback.
+    pub action: Action,
+    /// context.bpp_id.
+    pub bpp_id: Option<&'a str>,
+    /// When it was sent or heard.
+    pub at: DateTime<Utc>,
+}
+
+/// What a callback brings.
+#[derive(Debug, Clone)]
+pub enum Heard {
+    /// A catalog, who sells in it, and how it ranks (`null` when nothing was ranked).
+    Catalog {
+        /// `message.catalog`.
+        catalog: String,
+        /// Provider id -> provider.
+        providers: String,
+        /// matchingResults.
+        matching: String,
+    },
+    /// A price; the buyer's state does not keep it.
+    Quote,
+    /// An order.
+    Order {
+        /// `message.order`.
+        order: String,
+        /// Which, and how far.
+        head: OrderHead,
+    },
+    /// Failure.
+    Failed(ErrorBody),
+}
+
+/// What the buyer's side did or heard.
+#[derive(Debug, Clone)]
+pub enum Step<'a> {
+    /// It sends a request that puts these parts aside.
+    Request(Message<'a>, Vec<(Part, String)>),
+    /// Its request was refused, or never made.
+    Refused(&'a str, DateTime<Utc>, ErrorBody),
+    /// It heard a callback.
+    Callback(Message<'a>, Heard),
+}
+
+/// The next head and what changes in the parts; none when the step changes nothing.
+pub fn step(head: Option<&Head>, step: &Step<'_>) -> Option<(Head, Vec<Edit>)> {
+    match (head, step) {
+        (None, Step::Request(message, parts)) => Some(begin(message, parts)),
+        (Some(head), Step::Request(message, parts)) => Some(head.clone().request(message, parts)),
+        (Some(head), Step::Refused(message_id, at, error)) => {
+            let open = head.open.as_ref().filter(|open| open.request.message_id == *message_id)?;
+            Some(head.clone().fail(open.before, *at, error))
+        }
+        (Some(head), Step::Callback(message, heard)) => head.clone().callback(message, heard),
+        (None, Step::Callback(message, heard)) => first_heard(message, heard),
+        (None, Step::Refused(..)) => None,
+    }
+}
+
+fn begin(message: &Message<'_>, parts: &[(Part, String)]) -> (Head, Vec<Edit>) {
+    let head = Head {
+        status: Status::Discovering,
+        created_at: message.at,
+        updated_at: message.at,
+        error: None,
+        order: None,
+        open: None,
+        sent: Vec::new(),
+    };
+    let (mut head, edits) = head.request(message, parts);
+    if let Some(open) = &mut head.open {
+        open.before = None;
+    }
+    (head, edits)
+}
+
+/// A catalog that nobody here asked for makes a transaction of its own.
+fn first_heard(message: &Message<'_>, heard: &Heard) -> Option<(Head, Vec<Edit>)> {
+    let Heard::Catalog { .. } = heard else { return None };
+    let head = Head {
+        status: Status::Selecting,
+        created_at: message.at,
+        updated_at: message.at,
+        error: None,
+        order: None,
+        open: None,
+        sent: Vec::new(),
+    };
+    Some((head, heard.edits()))
+}
+
+impl Head {
+    fn request(mut self, message: &Message<'_>, parts: &[(Part, String)]) -> (Self, Vec<Edit>) {
+        self.updated_at = message.at;
+        let request = Sent {
+            message_id: message.message_id.to_owned(),
+            action: message.action,
+            bpp_id: message.bpp_id.map(str::to_owned),
+        };
+        self.sent.push(request.clone());
+        if self.sent.len() > MOST_SENT {
+            self.sent.remove(0);
+        }
+        let next = match message.action {
+            // Asking how an order is takes no turn.
+            Action::Status => return (self, Vec::new()),
+            Action::Discover => Status::Discovering,
+            Action::Select => Status::Selecting,
+            Action::Init => Status::Initializing,
+            Action::Confirm if self.order.as_ref().is_some_and(|o| o.progress >= Progress::Active) => {
+                self.status
+            }
+            Action::Confirm => Status::Confirming,
+        };
+        // What an unanswered older turn put aside may have been accepted: it stays.
+        let mut edits: Vec<Edit> = match self.open {
+            Some(_) => Part::PENDING.map(Edit::Promote).into(),
+            None => Vec::new(),
+        };
+        edits.extend(parts.iter().map(|(part, json)| Edit::SetPending(*part, json.clone())));
+        self.open = Some(Open { request, at: message.at, before: Some(self.status) });
+        self.status = next;
+        self.error = None;
+        (self, edits)
+    }
+
+    fn fail(mut self, before: Option<Status>, at: DateTime<Utc>, error: &ErrorBody) -> (Self, Vec<Edit>) {
+        self.status = before.unwrap_or(self.status);
+        self.updated_at = at;
+        self.error = Some(error.clone());
+        self.open = None;
+        (self, Part::PENDING.map(Edit::DropPending).into())
+    }
+
+    fn callback(mut self, message: &Message<'_>, heard: &Heard) -> Option<(Self, Vec<Edit>)> {
+        let Some(open) = self.open.take_if(|open| answers(message, open, &self.sent)) else {
+            return self.order_moves(message, heard);
+        };
+        let answered = match (message.action, heard) {
+            (_, Heard::Failed(error)) => return Some(self.fail(open.before, message.at, error)),
+            (Action::Discover, Heard::Catalog { .. }) => {
+                self.created_at = open.at;
+                Some(Status::Selecting)
+            }
+            (Action::Select, Heard::Quote) => Some(Status::Initializing),
+            (Action::Init | Action::Confirm, Heard::Order { head, .. }) => Some(head.progress.status()),
+            _ => None,
+        }?;
+        self.status = answered;
+        self.updated_at = message.at;
+        self.error = None;
+        let mut edits: Vec<Edit> = Part::PENDING.map(Edit::Promote).into();
+        if let Heard::Catalog { .. } = heard {
+            edits.extend([Edit::Clear(Part::Offer), Edit::Clear(Part::Quantity)]);
+            // A live order outlives a new discovery; it is still to be paid for.
+            if self.order.as_ref().is_some_and(|order| order.progress.is_over()) {
+                self.order = None;
+                edits.push(Edit::Clear(Part::Order));
+            }
+        }
+        if let Heard::Order { head, .. } = heard {
+            self.order = Some(head.clone());
+        }
+        edits.extend(heard.edits());
+        Some((self, edits))
+    }
+
+    /// What does not answer the newest turn can still tell how an order of ours has moved on.
+    fn order_moves(mut self, message: &Message<'_>, heard: &Heard) -> Option<(Self, Vec<Edit>)> {
+        let Heard::Order { head, .. } = heard else { return None };
+        let asked =
+            self.sent.iter().any(|s| s.message_id == message.message_id && s.action == message.action);
+        let counts = match &self.order {
+            Some(known) if known.id == head.id => {
+                (asked || message.action == Action::Status) && known.progress.leads_to(head.progress)
+            }
+            Some(known) => asked && message.action == Action::Init && known.progress.is_over(),
+            None => asked && message.action == Action::Init,
+        };
+        if !counts {
+            return None;
+        }
+        let shopping =
+            self.open.as_ref().is_some_and(|o| matches!(o.request.action, Action::Discover | Action::Select));
+        let of_this_order = self.order.as_ref().is_some_and(|known| known.id == head.id);
+        let waits_for_it = self.status == Status::Confirming && head.progress == Progress::Active;
+        if of_this_order && !shopping && (waits_for_it || head.progress.is_over()) {
+            self.status = head.progress.status();
+        }
+        self.order = Some(head.clone());
+        self.updated_at = message.at;
+        Some((self, heard.edits()))
+    }
+}
+
+/// Same message_id; or, from peers that send fresh ids, same action and seller.
+fn answers(message: &Message<'_>, open: &Open, sent: &[Sent]) -> bool {
+    let request = &open.request;
+    if request.action != message.action {
+        return false;
+    }
+    let fresh = || sent.iter().all(|sent| sent.message_id != message.message_id);
+    request.message_id == message.message_id || (request.bpp_id.as_deref() == message.bpp_id && fresh())
+}
+
+impl Heard {
+    fn edits(&self) -> Vec<Edit> {
+        match self {
+            Self::Catalog { catalog, providers, matching } => vec![
+                Edit::Set(Part::Catalog, catalog.clone()),
+                Edit::Set(Part::Providers, providers.clone()),
+                Edit::Set(Part::Matching, matching.clone()),
+            ],
+            Self::Order { order, .. } => vec![Edit::Set(Part::Order, order.clone())],
+            Self::Quote | Self::Failed(_) => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_700_000_000 + second, 0).unwrap()
+    }
+
+    fn message(id: &str, action: Action, second: i64) -> Message<'_> {
+        let bpp_id = (action != Action::Discover).then_some("p");
+        Message { message_id: id, action, bpp_id, at: at(second) }
+    }
+
+    fn catalog() -> Heard {
+        let json = || "{}".to_owned();
+        Heard::Catalog { catalog: json(), providers: json(), matching: json() }
+    }
+
+    fn order(status: &str) -> Heard {
+        let head = OrderHead { id: "o".into(), progress: Progress::of(status) };
+        Heard::Order { order: format!(r#"{{"status":"{status}"}}"#), head }
+    }
+
+    fn error() -> ErrorBody {
+        ErrorBody::new("40001", "no")
+    }
+
+    /// Steps from nothing; panics when one of them changes nothing.
+    fn run(steps: &[Step<'_>]) -> Head {
+        steps.iter().fold(None, |head: Option<Head>, s| Some(step(head.as_ref(), s).unwrap().0)).unwrap()
+    }
+
+    fn request(id: &'static str, action: Action, second: i64) -> Step<'static> {
+        Step::Request(message(id, action, second), vec![])
+    }
+
+    fn heard(id: &'static str, action: Action, second: i64, what: Heard) -> Step<'static> {
+        Step::Callback(message(id, action, second), what)
+    }
+
+    fn selected() -> Vec<Step<'static>> {
+        vec![
+            request("d", Action::Discover, 0),
+            heard("d", Action::Discover, 1, catalog()),
+            request("s", Action::Select, 2),
+            heard("s", Action::Select, 3, Heard::Quote),
+        ]
+    }
+
+    fn active() -> Vec<Step<'static>> {
+        let mut steps = selected();
+        steps.extend([
+            request("i", Action::Init, 4),
+            heard("i", Action::Init, 5, order("PENDING")),
+            request("c", Action::Confirm, 6),
+            heard("c", Action::Confirm, 7, order("ACTIVE")),
+        ]);
+        steps
+    }
+
+    #[test]
+    fn a_trade_goes_from_discovering_to_active() {
+        let expected = [
+            Status::Discovering,
+            Status::Selecting,
+            Status::Selecting,
+            Status::Initializing,
+            Status::Initializing,
+            Status::Confirming,
+            Status::Confirming,
+            Status::Active,
+        ];
+        let steps = active();
+        for (n, status) in expected.into_iter().enumerate() {
+            assert_eq!(run(&steps[..=n]).status, status, "after step {n}");
+        }
+        let head = run(&steps);
+        assert_eq!((head.created_at, head.updated_at), (at(0), at(7)));
+    }
+
+    #[test]
+    fn a_refusal_drops_what_was_set_aside_and_restores_the_status() {
+        let mut steps = selected();
+        steps.push(request("s-2", Action::Select, 8));
+        steps.push(Step::Refused("s-2", at(9), error()));
+        let before = run(&steps[..5]);
+        let (head, edits) = step(Some(&before), &steps[5]).unwrap();
+        assert_eq!((head.status, head.error), (Status::Initializing, Some(error())));
+        assert!(edits.contains(&Edit::DropPending(Part::Offer)));
+    }
+
+    #[test]
+    fn an_error_callback_is_a_refusal_too() {
+        let mut steps = selected();
+        steps.push(request("i", Action::Init, 4));
+        steps.push(heard("i", Action::Init, 5, Heard::Failed(error())));
+        let head = run(&steps);
+        assert_eq!((head.status, head.error), (Status::Initializing, Some(error())));
+    }
+
+    #[test]
+    fn a_late_callback_and_one_that_nobody_asked_for_change_nothing() {
+        let head = run(&active());
+        let late = heard("s", Action::Select, 9, Heard::Quote);
+        let unasked = heard("x", Action::Confirm, 9, order("ACTIVE"));
+        let repeated = heard("i", Action::Init, 9, order("PENDING"));
+        for ignored in [late, unasked, repeated, Step::Refused("s", at(9), error())] {
+            assert_eq!(step(Some(&head), &ignored), None, "{ignored:?}");
+        }
+    }
+
+    #[test]
+    fn an_unsolicited_on_status_moves_the_order_forward_only() {
+        let head = run(&active());
+        let (completed, _) = step(Some(&head), &heard("x", Action::Status, 9, order("COMPLETED"))).unwrap();
+        assert_eq!(completed.status, Status::Completed);
+        assert_eq!(step(Some(&completed), &heard("y", Action::Status, 10, order("ACTIVE"))), None);
+        assert_eq!(step(Some(&completed), &heard("y", Action::Status, 10, order("CANCELLED"))), None);
+    }
+
+    #[test]
+    fn asking_for_the_status_takes_no_turn_from_the_confirm_before_it() {
+        let mut steps = active();
+        steps.truncate(7);
+        steps.push(request("st", Action::Status, 7));
+        steps.push(heard("c", Action::Confirm, 8, order("ACTIVE")));
+        assert_eq!(run(&steps).status, Status::Active);
+    }
+
+    #[test]
+    fn an_on_status_that_overtakes_the_on_confirm_shows_the_order_active() {
+        let mut steps = active();
+        steps.truncate(7);
+        steps.push(request("st", Action::Status, 7));
+        steps.push(heard("st", Action::Status, 8, order("ACTIVE")));
+        assert_eq!(run(&steps).status, Status::Active);
+        steps.push(heard("c", Action::Confirm, 9, order("ACTIVE")));
+        assert_eq!(run(&steps).status, Status::Active);
+    }
+
+    #[test]
+    fn a_peer_that_sends_fresh_ids_is_understood() {
+        let mut steps = selected();
+        steps[1] = heard("fresh-1", Action::Discover, 1, catalog());
+        steps[3] = heard("fresh-2", Action::Select, 3, Heard::Quote);
+        assert_eq!(run(&steps).status, Status::Initializing);
+    }
+
+    #[test]
+    fn a_new_discovery_starts_over_but_keeps_a_live_order() {
+        let mut steps = active();
+        steps.push(request("d-2", Action::Discover, 20));
+        let asked = run(&steps);
+        let (head, edits) = step(Some(&asked), &heard("d-2", Action::Discover, 21, catalog())).unwrap();
+        assert_eq!((head.status, head.created_at), (Status::Selecting, at(20)));
+        assert!(head.order.is_some() && edits.contains(&Edit::Clear(Part::Offer)));
+    }
+
+    #[test]
+    fn a_repeated_confirm_leaves_an_active_trade_active() {
+        let mut steps = active();
+        steps.push(request("c-2", Action::Confirm, 8));
+        assert_eq!(run(&steps).status, Status::Active);
+        steps.push(heard("c-2", Action::Confirm, 9, order("ACTIVE")));
+        assert_eq!(run(&steps).status, Status::Active);
+    }
+
+    #[test]
+    fn a_catalog_for_an_unknown_transaction_makes_one_and_nothing_else_does() {
+        assert_eq!(run(&[heard("x", Action::Discover, 1, catalog())]).status, Status::Selecting);
+        for what in [Heard::Quote, order("ACTIVE"), Heard::Failed(error())] {
+            assert_eq!(step(None, &heard("x", Action::Select, 1, what)), None);
+        }
+    }
+}

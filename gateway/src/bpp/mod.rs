@@ -25,7 +25,7 @@ pub enum Plan {
     /// NACK.
     Refuse(ErrorBody),
     /// Nothing changes hands: this is the callback.
-    Answer(Reading),
+    Answer(Box<Reading>),
     /// An order is to be made.
     Init(Vec<RequestedLine>),
     /// An order is to be bought.
@@ -45,7 +45,7 @@ pub struct Reading {
 /// What a callback says.
 pub enum Said {
     /// What was asked for.
-    Message(Reading),
+    Message(Box<Reading>),
     /// What went wrong.
     Error(ErrorBody),
 }
@@ -128,11 +128,11 @@ async fn select(exchange: &Exchange, envelope: &Envelope<'_>) -> Result<Plan, Fa
     };
     let answer = exchange.services.orders.clone().quote_order(QuoteOrderRequest { lines }).await?;
     match answer.into_inner().answer {
-        Some(quote_order_response::Answer::Quote(quote)) => Ok(Plan::Answer(Reading {
+        Some(quote_order_response::Answer::Quote(quote)) => Ok(Plan::Answer(Box::new(Reading {
             seller: Some(quote.provider_id.clone()),
             message: Message::Quoted { order: QuotedOrder::of(&quote)? },
             quote: Some(quote),
-        })),
+        }))),
         Some(quote_order_response::Answer::Refusal(refusal)) => {
             Ok(Plan::Refuse(ErrorBody::new(&refusal.code, refusal.message)))
         }
@@ -157,7 +157,7 @@ async fn status(exchange: &Exchange, envelope: &Envelope<'_>) -> Result<Plan, Fa
     let seller = order.quote.as_ref().map(|quote| quote.provider_id.clone());
     let fulfillment = Fulfillment::of(&order);
     let message = Message::Status { order: Box::new(Order::of(order)?), fulfillment };
-    Ok(Plan::Answer(Reading { seller, message, quote: None }))
+    Ok(Plan::Answer(Box::new(Reading { seller, message, quote: None })))
 }
 
 impl Reading {

@@ -42,7 +42,7 @@ pub async fn discover(exchange: &Exchange, envelope: &Envelope<'_>) -> Result<Pl
         Err(status) => return Err(status.into()),
     };
     let message = Message::Catalog { catalog: Catalog::of(found)? };
-    Ok(Plan::Answer(Reading { seller: None, message, quote: None }))
+    Ok(Plan::Answer(Box::new(Reading { seller: None, message, quote: None })))
 }
 
 /// The expression, and the window of the intent.

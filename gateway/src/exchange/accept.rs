@@ -63,7 +63,7 @@ impl Exchange {
         &self,
         accepted: &Accepted,
         refusal: Option<ErrorBody>,
-        reading: Option<bpp::Reading>,
+        reading: Option<Box<bpp::Reading>>,
     ) -> Result<(Outcome, Option<Verdict>), Status> {
         let (reply, quote) = match reading {
             Some(reading) => {

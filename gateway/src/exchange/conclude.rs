@@ -150,7 +150,7 @@ impl Exchange {
     /// The callback, built once: these bytes are stored, and every attempt sends them.
     pub(super) fn callback(&self, accepted: &Accepted, said: Said) -> Result<OutgoingMessage, Status> {
         let (seller, message, error) = match said {
-            Said::Message(Reading { seller, message, .. }) => (seller, Some(message), None),
+            Said::Message(reading) => (reading.seller, Some(reading.message), None),
             Said::Error(error) => (None, None, Some(error)),
         };
         let seller = seller.map(|id| ParticipantId::parse(&id)).transpose();
@@ -198,7 +198,7 @@ fn concluded(begun: BeginResponse) -> Result<Conclusion, Status> {
     let change = begun.change;
     match begun.result {
         Some(begin_response::Result::Order(order)) => {
-            let said = Said::Message(Reading::order(order)?);
+            let said = Said::Message(Box::new(Reading::order(order)?));
             Ok(Conclusion { said, change, quote: None })
         }
         Some(begin_response::Result::Failure(refusal)) => {

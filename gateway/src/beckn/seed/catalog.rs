@@ -208,7 +208,7 @@ impl Provider {
 
 impl Item {
     fn of(item: &proto::Item) -> Result<Self, InvalidMessage> {
-        let windows = item.production_windows.iter().map(|w| window(Some(w.clone())));
+        let windows = item.production_windows.iter().map(|w| window(Some(*w)));
         Ok(Self {
             id: item.id.clone(),
             provider_id: item.provider_id.clone(),
@@ -237,7 +237,7 @@ impl Offer {
             },
             price: price.into(),
             max_quantity: Energy::from_wh(offer.sellable_wh)?.into(),
-            window: window(offer.window.clone())?,
+            window: window(offer.window)?,
         })
     }
 }

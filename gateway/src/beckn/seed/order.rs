@@ -150,7 +150,7 @@ impl Order {
                 provider_id: line.provider_id.clone(),
                 quantity: Energy::from_wh(line.quantity_wh)?.into(),
                 price: Money::try_from(required(line.price.clone(), "line.price")?)?.into(),
-                window: window(line.window.clone())?,
+                window: window(line.window)?,
             })
         });
         Ok(Self {

@@ -19,7 +19,6 @@ pub struct System {
     pub mailbox: MailboxServiceClient<Channel>,
     pub orders: OrderServiceClient<Channel>,
     pub catalog: FakeCatalog,
-    pub database: String,
     stop: Stop,
 }
 
@@ -55,7 +54,6 @@ impl System {
             mailbox: MailboxServiceClient::new(channel.clone()),
             orders: OrderServiceClient::new(channel),
             catalog,
-            database,
             stop,
         }
     }

@@ -37,7 +37,7 @@ pub struct Config {
     pub callback_per_peer: usize,
     /// `ACK_DEADLINE_MS`: the ACK goes out so long after the commit, whatever is still to be done; 500.
     pub ack_deadline: Duration,
-    /// `DISCOVER_LIMIT`: most offers of one on_discover; 100.
+    /// `DISCOVER_LIMIT`: most offers of one on_discover, 1 to 1,000; 100.
     pub discover_limit: u32,
 }
 
@@ -79,7 +79,13 @@ impl Config {
             callback_delay: env.millis("CALLBACK_DELAY", 100)?,
             callback_per_peer: env.value("CALLBACK_PER_PEER", CALLBACK_PER_PEER)?.get(),
             ack_deadline: env.millis("ACK_DEADLINE_MS", 500)?,
-            discover_limit: env.value("DISCOVER_LIMIT", 100)?,
+            discover_limit: match env.value("DISCOVER_LIMIT", 100)? {
+                limit @ 1..=1_000 => limit,
+                limit => {
+                    let why = "must be 1 to 1000".into();
+                    return Err(EnvError::Invalid { name: "DISCOVER_LIMIT", text: limit.to_string(), why });
+                }
+            },
         })
     }
 }

@@ -49,7 +49,7 @@ pub async fn serve(config: Config, listeners: Listeners, stop: Stop) -> anyhow::
         axum::serve(listeners.prosumer, prosumer).with_graceful_shutdown(stopped()).into_future(),
         axum::serve(listeners.cds, cds).with_graceful_shutdown(stopped()).into_future(),
     )?;
-    app.exchange.drain().await;
     tasks.drained().await;
+    app.exchange.leave().await;
     Ok(())
 }

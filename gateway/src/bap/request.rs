@@ -80,12 +80,22 @@ impl App {
         parts: &[Part],
         asked: &B,
     ) -> Result<(Made, B::With), ApiError> {
-        let mut state = self.transactions.load(transaction, parts).await?;
+        let state = self.transactions.load(transaction, parts).await?;
+        self.request_on(state, transaction, asked).await
+    }
+
+    /// The same on a state that is known already.
+    pub(super) async fn request_on<B: Build>(
+        &self,
+        mut state: Loaded,
+        transaction: &TransactionId,
+        asked: &B,
+    ) -> Result<(Made, B::With), ApiError> {
         for _ in 0..TRIES {
             let (outgoing, with) = match asked.build(self, &state).await {
                 Ok(built) => built,
                 // What a stale state refuses, the right one may allow.
-                Err(refused) => match self.newer(transaction, &state).await? {
+                Err(refused) => match self.transactions.newer(transaction, &state).await? {
                     Some(newer) => {
                         state = newer;
                         continue;
@@ -99,12 +109,6 @@ impl App {
             }
         }
         Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "the transaction is changing too fast, try again"))
-    }
-
-    /// The rebuilt state, if it has come further than this one.
-    async fn newer(&self, transaction: &TransactionId, state: &Loaded) -> Result<Option<Loaded>, ApiError> {
-        let rebuilt = self.transactions.rebuild(transaction).await?;
-        Ok((rebuilt.buyer_seq() != state.buyer_seq()).then_some(rebuilt))
     }
 
     /// None when the state it was built on was stale.

@@ -1,7 +1,8 @@
 //! `GET` and `DELETE /api/transactions`, `GET /api/transactions/{id}[/events]`.
 
 use axum::{
-    extract::{Path, State},
+    extract::{FromRequestParts, Path, State},
+    http::request::Parts,
     response::{IntoResponse, Response},
 };
 use p2p_domain::TransactionId;
@@ -23,6 +24,18 @@ fn not_found() -> ApiError {
     ApiError::not_found("Transaction not found")
 }
 
+/// The transaction that the path names. What can be no id is an unknown one.
+pub struct Named(TransactionId);
+
+impl FromRequestParts<App> for Named {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let Path(id) = Path::<String>::from_request_parts(parts, app).await.map_err(|_no_text| not_found())?;
+        TransactionId::parse(&id).map(Self).map_err(|_no_id| not_found())
+    }
+}
+
 /// Whole states, newest first.
 pub async fn list(State(app): State<App>, page: PageQuery) -> Response {
     match app.transactions.list(page.limit.unwrap_or(USUALLY_LISTED), page.cursor).await {
@@ -32,8 +45,7 @@ pub async fn list(State(app): State<App>, page: PageQuery) -> Response {
 }
 
 /// One state.
-pub async fn show(State(app): State<App>, Path(id): Path<String>) -> Response {
-    let Ok(id) = TransactionId::parse(&id) else { return not_found().into_response() };
+pub async fn show(State(app): State<App>, Named(id): Named) -> Response {
     match app.transactions.show(&id).await {
         Ok(Some(state)) => json(&state),
         Ok(None) => not_found().into_response(),
@@ -91,15 +103,14 @@ impl Shown {
 }
 
 /// The messages of one transaction in order of acceptance, both ways, with their exact text.
-pub async fn events(State(app): State<App>, Path(id): Path<String>, page: PageQuery) -> Response {
+pub async fn events(State(app): State<App>, Named(id): Named, page: PageQuery) -> Response {
     match list_events(&app, id, page).await {
         Ok(events) => json(&events),
         Err(error) => error.into_response(),
     }
 }
 
-async fn list_events(app: &App, id: String, page: PageQuery) -> Result<Events, ApiError> {
-    let transaction = TransactionId::parse(&id).map_err(|_unknown| not_found())?;
+async fn list_events(app: &App, transaction: TransactionId, page: PageQuery) -> Result<Events, ApiError> {
     let after_seq = match page.cursor.as_str() {
         "" => 0,
         cursor => cursor.parse().map_err(|_e| ApiError::bad_request("cursor is not one of ours"))?,
@@ -117,5 +128,5 @@ async fn list_events(app: &App, id: String, page: PageQuery) -> Result<Events, A
     }
     let next_cursor = found.events.last().filter(|_| found.more).map(|event| event.seq.to_string());
     let events = found.events.into_iter().map(Shown::of).collect::<Result<_, _>>()?;
-    Ok(Events { transaction_id: id, events, next_cursor })
+    Ok(Events { transaction_id: transaction.into(), events, next_cursor })
 }

@@ -27,6 +27,14 @@ pub struct Envelope<'a> {
     pub error: Option<ErrorBody>,
 }
 
+const MOST_URI_BYTES: usize = 2_048;
+
+/// Whether it can be where a participant is reached.
+fn is_address(uri: &str) -> bool {
+    let printable = uri.len() <= MOST_URI_BYTES && uri.bytes().all(|b| b.is_ascii_graphic());
+    printable && url::Url::parse(uri).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
 #[derive(Deserialize)]
 struct Outside<'a> {
     #[serde(borrow)]
@@ -54,6 +62,9 @@ impl<'a> Envelope<'a> {
         if context.action != action {
             let why = format!("context.action is {:?}, but this is the path of {action:?}", context.action);
             return Err(invalid(why));
+        }
+        if !is_address(&context.bap_uri) || !context.bpp_uri.as_deref().is_none_or(is_address) {
+            return Err(invalid("bap_uri and bpp_uri must be http or https URLs of at most 2048 characters".into()));
         }
         let error = outside.error.map(|raw| {
             let text = || ErrorBody::new("", raw.get());

@@ -69,8 +69,14 @@ impl Exchange {
         Ok(lease)
     }
 
-    /// Reports what is still to be reported and lets the leases lapse.
-    pub(super) async fn leave(&self) -> Result<(), Status> {
+    /// Reports what is still to be reported and gives up what is not yet due. Everything else has ended before.
+    pub async fn leave(&self) {
+        if let Err(error) = self.try_leave().await {
+            tracing::warn!(%error, "the mailbox does not know that this gateway has left; its leases will lapse");
+        }
+    }
+
+    async fn try_leave(&self) -> Result<(), Status> {
         let Ok(gateway) = self.gateway() else { return Ok(()) };
         self.report().await?;
         self.services.mailbox.clone().leave(LeaveRequest { gateway: Some(gateway) }).await?;

@@ -1,12 +1,11 @@
-//! What this gateway is working on, to be renewed while it lasts and waited for when the gateway stops.
+//! What this gateway is working on, to be renewed while it lasts.
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use p2p_proto::order::{RenewRequest, Work};
-use tokio::sync::Notify;
 
 use super::Exchange;
 
@@ -28,42 +27,29 @@ impl From<&Work> for Leased {
 
 /// All of it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Leases(Arc<Held>);
-
-#[derive(Debug, Default)]
-struct Held {
-    leased: Mutex<HashSet<Leased>>,
-    ended: Notify,
-}
+pub(super) struct Leases(Arc<Mutex<HashSet<Leased>>>);
 
 /// Holds a lease while it lives.
 #[derive(Debug)]
 pub(super) struct Lease {
-    held: Arc<Held>,
+    held: Leases,
     leased: Leased,
 }
 
 impl Leases {
     /// Begins a piece of work; none when it is under way already.
     pub fn begin(&self, leased: Leased) -> Option<Lease> {
-        let new = self.0.leased.lock().unwrap_or_else(PoisonError::into_inner).insert(leased.clone());
-        new.then(|| Lease { held: self.0.clone(), leased })
+        let new = self.held().insert(leased.clone());
+        new.then(|| Lease { held: self.clone(), leased })
     }
 
-    /// Waits until nothing is under way.
-    pub async fn ended(&self) {
-        loop {
-            let ended = self.0.ended.notified();
-            if self.0.leased.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
-                return;
-            }
-            ended.await;
-        }
+    fn held(&self) -> MutexGuard<'_, HashSet<Leased>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn renewal(&self) -> RenewRequest {
         let mut request = RenewRequest::default();
-        for leased in self.0.leased.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned() {
+        for leased in self.held().iter().cloned() {
             match leased {
                 Leased::Work { sender, action, message_id, bap_id, transaction_id } => {
                     request.work.push(Work { sender, action, message_id, bap_id, transaction_id });
@@ -77,8 +63,7 @@ impl Leases {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.held.leased.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.leased);
-        self.held.ended.notify_waiters();
+        self.held.held().remove(&self.leased);
     }
 }
 

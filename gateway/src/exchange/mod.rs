@@ -69,14 +69,6 @@ impl Exchange {
         self.tasks.spawn(async move { exchange.claim_until_stopped().await });
     }
 
-    /// Ends it: waits for what is under way, reports it, and gives up what is not yet due. HTTP has ended before.
-    pub async fn drain(&self) {
-        self.leases.ended().await;
-        if let Err(error) = self.leave().await {
-            tracing::warn!(%error, "the mailbox does not know that this gateway has left; its leases will lapse");
-        }
-    }
-
     /// This gateway, once it has joined.
     ///
     /// # Errors

@@ -13,10 +13,10 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use p2p_domain::{ParticipantId, TransactionId};
-use p2p_proto::order::{ClearTransactionsRequest, mailbox_service_client::MailboxServiceClient};
+use p2p_proto::order::{ClearTransactionsRequest, GetTransactionRequest, mailbox_service_client::MailboxServiceClient};
 use p2p_runtime::{Stop, Tasks, grpc::DeadlineChannel};
 use tokio::sync::mpsc;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::beckn::instant;
 use cache::{Applied, Cache, Cached};
@@ -55,22 +55,26 @@ struct Noted {
 
 /// A state as a request needs it.
 #[derive(Debug, Default, Clone)]
-pub struct Loaded(Cached);
+pub struct Loaded {
+    state: Cached,
+    /// It came from the cache and was not compared with the mailbox.
+    may_be_stale: bool,
+}
 
 impl Loaded {
     /// What the fold decides by; none for an unknown transaction.
     pub fn head(&self) -> Option<&Head> {
-        self.0.head.as_ref()
+        self.state.head.as_ref()
     }
 
     /// A part as the buyer sees it, if it was asked for.
     pub fn part(&self, part: Part) -> Option<&str> {
-        self.0.part(part)
+        self.state.part(part)
     }
 
     /// How far the state has come.
     pub fn buyer_seq(&self) -> i64 {
-        self.0.buyer_seq
+        self.state.buyer_seq
     }
 }
 
@@ -114,8 +118,30 @@ impl Transactions {
     /// When neither Redis nor the mailbox has an answer.
     pub async fn load(&self, transaction: &TransactionId, parts: &[Part]) -> Result<Loaded, Status> {
         match self.cache.read(transaction, parts).await {
-            Ok(Some(cached)) => Ok(Loaded(cached)),
+            Ok(Some(state)) => Ok(Loaded { state, may_be_stale: true }),
             Ok(None) | Err(_) => self.rebuild(transaction).await,
+        }
+    }
+
+    /// The right state, if this one is not.
+    ///
+    /// # Errors
+    /// When the mailbox does not answer.
+    pub async fn newer(&self, transaction: &TransactionId, known: &Loaded) -> Result<Option<Loaded>, Status> {
+        if !known.may_be_stale || self.newest(transaction).await? == Some(known.buyer_seq()) {
+            return Ok(None);
+        }
+        self.rebuild(transaction).await.map(Some)
+    }
+
+    /// How far the transaction has come; none when the buyer has no such transaction.
+    async fn newest(&self, transaction: &TransactionId) -> Result<Option<i64>, Status> {
+        let request =
+            GetTransactionRequest { bap_id: self.bap.to_string(), transaction_id: transaction.to_string() };
+        match self.mailbox.clone().get_transaction(request).await {
+            Ok(found) => Ok(found.into_inner().transaction.map(|transaction| transaction.buyer_seq)),
+            Err(status) if status.code() == Code::NotFound => Ok(None),
+            Err(status) => Err(status),
         }
     }
 

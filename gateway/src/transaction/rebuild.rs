@@ -45,7 +45,7 @@ impl Transactions {
         if state.buyer_seq > 0 {
             self.keep(transaction, &state).await;
         }
-        Ok(Loaded(state))
+        Ok(Loaded { state, may_be_stale: false })
     }
 
     async fn keep(&self, transaction: &TransactionId, state: &Cached) {

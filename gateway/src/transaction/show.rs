@@ -1,13 +1,13 @@
 //! States as the client reads them.
 
 use p2p_domain::TransactionId;
-use p2p_proto::order::{GetTransactionRequest, ListTransactionsRequest};
+use p2p_proto::order::ListTransactionsRequest;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tonic::{Code, Status};
+use tonic::Status;
 
 use super::{
-    Loaded, Transactions,
+    Transactions,
     cache::Cached,
     state::{self, Part},
 };
@@ -84,14 +84,10 @@ impl Transactions {
         if let Some(cached) = cached.as_ref().filter(|c| self.fresh.is(transaction, c.buyer_seq)) {
             return Ok(cached.show(transaction));
         }
-        let request =
-            GetTransactionRequest { bap_id: self.bap.to_string(), transaction_id: transaction.to_string() };
-        let newest = match self.mailbox.clone().get_transaction(request).await {
-            Ok(found) => found.into_inner().transaction.unwrap_or_default().buyer_seq,
-            Err(status) if status.code() == Code::NotFound => return Ok(None),
-            Err(status) => return Err(status),
-        };
-        self.right(transaction, cached, newest).await
+        match self.newest(transaction).await? {
+            Some(newest) => self.right(transaction, cached, newest).await,
+            None => Ok(None),
+        }
     }
 
     /// A page of states, newest first.
@@ -125,8 +121,8 @@ impl Transactions {
                 Ok(cached.show(transaction))
             }
             _ => {
-                let Loaded(rebuilt) = self.rebuild(transaction).await?;
-                Ok(rebuilt.show(transaction))
+                let rebuilt = self.rebuild(transaction).await?;
+                Ok(rebuilt.state.show(transaction))
             }
         }
     }

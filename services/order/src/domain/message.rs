@@ -73,9 +73,13 @@ impl Refusal {
         Self { code: "40001".into(), message: message.into() }
     }
 
-    /// No such order.
+    /// No such order. The id is repeated only where it could be one.
     pub fn order_not_found(id: &str) -> Self {
-        Self { code: "40403".into(), message: format!("Order {id} not found") }
+        let message = match MessageId::parse(id) {
+            Ok(id) => format!("Order {id} not found"),
+            Err(_no_id) => "Order not found".into(),
+        };
+        Self { code: "40403".into(), message }
     }
 
     /// Short of stock after it was accepted.

@@ -20,6 +20,7 @@ use crate::{
     store::{Begin, Finish, Mark, Record, Send},
 };
 
+const REFUSAL_CHARS: usize = 1_000;
 const GATEWAY_ID_BYTES: std::ops::RangeInclusive<usize> = 1..=255;
 
 pub(super) fn gateway_id(id: String) -> Result<String, InvalidMessage> {
@@ -73,8 +74,10 @@ fn verdict(verdict: Option<proto::Verdict>) -> Result<Verdict, InvalidMessage> {
     })
 }
 
+/// A peer's words, without what no text column takes, and not for ever.
 fn refusal(refusal: proto::Refusal) -> Refusal {
-    Refusal { code: refusal.code, message: refusal.message }
+    let text = |text: String| text.chars().filter(|c| *c != '\0').take(REFUSAL_CHARS).collect();
+    Refusal { code: text(refusal.code), message: text(refusal.message) }
 }
 
 fn reply(message: proto::OutgoingMessage) -> Result<Reply, InvalidMessage> {

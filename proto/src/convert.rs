@@ -40,7 +40,7 @@ pub enum InvalidMessage {
 
 impl From<InvalidMessage> for tonic::Status {
     fn from(invalid: InvalidMessage) -> Self {
-        crate::status(tonic::Code::InvalidArgument, "INVALID_MESSAGE", invalid.to_string(), [])
+        crate::status(tonic::Code::InvalidArgument, "INVALID_MESSAGE", invalid.to_string(), None)
     }
 }
 

@@ -8,14 +8,14 @@ use tonic_types::{ErrorDetails, StatusExt};
 /// The domain of every reason.
 pub const DOMAIN: &str = "p2p";
 
-/// A status with a stable reason, a sentence, and the ids that it is about.
-pub fn status<const N: usize>(
+/// A status with a stable reason, a sentence, and the id that it is about, by its name.
+pub fn status(
     code: Code,
     reason: &'static str,
     message: impl Into<String>,
-    ids: [(&str, String); N],
+    id: Option<(&'static str, String)>,
 ) -> Status {
-    let ids: HashMap<String, String> = ids.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+    let ids: HashMap<String, String> = id.into_iter().map(|(name, id)| (name.to_owned(), id)).collect();
     Status::with_error_details(code, message, ErrorDetails::with_error_info(reason, DOMAIN, ids))
 }
 

@@ -31,7 +31,8 @@ impl FromRequestParts<App> for Named {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let Path(id) = Path::<String>::from_request_parts(parts, app).await.map_err(|_no_text| not_found())?;
+        let Path(id) =
+            Path::<String>::from_request_parts(parts, app).await.map_err(|_no_text| not_found())?;
         TransactionId::parse(&id).map(Self).map_err(|_no_id| not_found())
     }
 }

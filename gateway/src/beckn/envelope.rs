@@ -32,7 +32,8 @@ const MOST_URI_BYTES: usize = 2_048;
 /// Whether it can be where a participant is reached.
 fn is_address(uri: &str) -> bool {
     let printable = uri.len() <= MOST_URI_BYTES && uri.bytes().all(|b| b.is_ascii_graphic());
-    printable && url::Url::parse(uri).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+    printable
+        && url::Url::parse(uri).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
 #[derive(Deserialize)]
@@ -52,6 +53,9 @@ impl<'a> Envelope<'a> {
     /// When it is no JSON object with a context for that action, or has neither message nor error.
     pub fn read(body: &'a str, action: &str) -> Result<Self, Invalid> {
         let bare = |why: String| Invalid { context: None, why };
+        if !body.trim_start().starts_with('{') {
+            return Err(bare("the body must be a JSON object".into()));
+        }
         let outside: Outside<'a> =
             serde_json::from_str(body).map_err(|e| bare(format!("the body is no Beckn message: {e}")))?;
         let raw_context = outside.context.ok_or_else(|| bare("context is required".into()))?;
@@ -64,7 +68,9 @@ impl<'a> Envelope<'a> {
             return Err(invalid(why));
         }
         if !is_address(&context.bap_uri) || !context.bpp_uri.as_deref().is_none_or(is_address) {
-            return Err(invalid("bap_uri and bpp_uri must be http or https URLs of at most 2048 characters".into()));
+            return Err(invalid(
+                "bap_uri and bpp_uri must be http or https URLs of at most 2048 characters".into(),
+            ));
         }
         let error = outside.error.map(|raw| {
             let text = || ErrorBody::new("", raw.get());

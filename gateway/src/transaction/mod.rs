@@ -13,7 +13,9 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use p2p_domain::{ParticipantId, TransactionId};
-use p2p_proto::order::{ClearTransactionsRequest, GetTransactionRequest, mailbox_service_client::MailboxServiceClient};
+use p2p_proto::order::{
+    ClearTransactionsRequest, GetTransactionRequest, mailbox_service_client::MailboxServiceClient,
+};
 use p2p_runtime::{Stop, Tasks, grpc::DeadlineChannel};
 use tokio::sync::mpsc;
 use tonic::{Code, Status};
@@ -166,6 +168,10 @@ impl Transactions {
         let applied = match known.buyer_seq {
             seq if seq + 1 == buyer_seq => {
                 let next = state::step(known.head.as_ref(), step);
+                if known.head.is_none() && next.is_none() {
+                    // Nothing makes a transaction of it yet.
+                    return Ok(());
+                }
                 let (head, edits) = next.map_or((None, Vec::new()), |(head, edits)| (Some(head), edits));
                 self.cache.apply(transaction, buyer_seq, head.as_ref(), &edits).await?
             }

@@ -42,7 +42,7 @@ impl Transactions {
                 break;
             }
         }
-        if state.buyer_seq > 0 {
+        if state.head.is_some() {
             self.keep(transaction, &state).await;
         }
         Ok(Loaded { state, may_be_stale: false })

@@ -2,6 +2,7 @@
 
 use p2p_domain::{Energy, ItemId, OfferId, OrderId, ProviderId};
 use p2p_proto::InvalidMessage;
+use p2p_runtime::chain;
 use tonic::{Code, Status};
 
 use crate::{domain::Invalid, store::DatabaseError};
@@ -147,14 +148,6 @@ impl From<Error> for Status {
                 (Code::Internal, "the catalog failed".to_owned())
             }
         };
-        match error.id() {
-            Some(id) => p2p_proto::status(code, error.reason(), message, [id]),
-            None => p2p_proto::status(code, error.reason(), message, []),
-        }
+        p2p_proto::status(code, error.reason(), message, error.id())
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -10,7 +10,7 @@ pub mod store;
 pub use config::Config;
 pub use error::{Error, Kind};
 
-use p2p_proto::catalog::catalog_service_server::CatalogServiceServer;
+use p2p_proto::catalog::catalog_service_server::{CatalogServiceServer, SERVICE_NAME};
 use p2p_runtime::Stop;
 use tokio::net::TcpListener;
 use tonic::service::Routes;
@@ -23,5 +23,5 @@ pub async fn serve(config: Config, listener: TcpListener, stop: Stop) -> anyhow:
     let store = store::Store::connect(&config.database).await?;
     let pool = store.pool();
     let routes = Routes::new(CatalogServiceServer::new(grpc::Catalog::new(store)));
-    p2p_runtime::grpc::serve(routes, pool, listener, stop).await
+    p2p_runtime::grpc::serve(routes, &[SERVICE_NAME], pool, listener, stop).await
 }

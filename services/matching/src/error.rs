@@ -1,7 +1,7 @@
 //! What can go wrong.
 
 use p2p_domain::{IdError, TrustError};
-use p2p_runtime::postgres::sql_state;
+use p2p_runtime::postgres::is_passing;
 use sea_orm::DbErr;
 
 use crate::domain::RequestError;
@@ -85,13 +85,5 @@ impl Error {
 /// No answer at all, or one of a class that passes (connection, rollback, resources, locks, shutdown), can go away
 /// by itself; any other answer of PostgreSQL will be the same next time.
 fn database_kind(error: &DbErr) -> Kind {
-    const PASSING: [&str; 5] = ["08", "40", "53", "55", "57"];
-    match error {
-        DbErr::Conn(_) | DbErr::ConnectionAcquire(_) => Kind::DatabaseUnavailable,
-        DbErr::Exec(_) | DbErr::Query(_) => match sql_state(error) {
-            Some(state) if !PASSING.iter().any(|class| state.starts_with(class)) => Kind::Internal,
-            _ => Kind::DatabaseUnavailable,
-        },
-        _ => Kind::Internal,
-    }
+    if is_passing(error) { Kind::DatabaseUnavailable } else { Kind::Internal }
 }

@@ -119,6 +119,6 @@ impl From<Error> for Status {
         if let Some(cause) = error.source() {
             tracing::error!(reason, cause, "{error}");
         }
-        p2p_proto::status(code, reason, error.to_string(), [])
+        p2p_proto::status(code, reason, error.to_string(), None)
     }
 }

@@ -10,6 +10,7 @@ mod store;
 pub use config::{Config, ConfigError};
 pub use domain::{Policy, Share, Weights, WeightsError};
 
+use p2p_proto::matching::matching_service_server::SERVICE_NAME;
 use p2p_runtime::Stop;
 use tokio::net::TcpListener;
 use tonic::service::Routes;
@@ -24,5 +25,5 @@ pub async fn serve(config: Config, listener: TcpListener, stop: Stop) -> anyhow:
     let db = p2p_runtime::postgres::connect(&config.database).await?;
     tracing::info!(address = %listener.local_addr()?, policy = %config.policy, "matching is listening");
     let matching = Matching::new(Store::new(db.clone()), config.policy);
-    p2p_runtime::grpc::serve(Routes::new(matching.into_server()), db, listener, stop).await
+    p2p_runtime::grpc::serve(Routes::new(matching.into_server()), &[SERVICE_NAME], db, listener, stop).await
 }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use p2p_proto::InvalidMessage;
-use p2p_runtime::postgres::lost_race;
+use p2p_runtime::{
+    chain,
+    postgres::{is_passing, lost_race},
+};
 use sea_orm::DbErr;
 use tonic::{Code, Status};
 
@@ -73,8 +76,19 @@ impl Error {
             Self::OrderNotFound(_) => Kind::OrderNotFound,
             Self::TransactionNotFound(_) => Kind::TransactionNotFound,
             Self::LeaseLost(_) => Kind::LeaseLost,
+            Self::Database(error) if !is_passing(error) => Kind::Internal,
             Self::Catalog { .. } | Self::Database(_) | Self::LostRace | Self::Stopping => Kind::Unavailable,
             Self::ImpossibleRow { .. } => Kind::Internal,
+        }
+    }
+
+    /// The id that it is about, by its name.
+    fn id(&self) -> Option<(&'static str, String)> {
+        match self {
+            Self::OrderNotFound(id) => Some(("order_id", id.clone())),
+            Self::TransactionNotFound(id) => Some(("transaction_id", id.clone())),
+            Self::LeaseLost(id) => Some(("message_id", id.clone())),
+            _ => None,
         }
     }
 
@@ -112,12 +126,6 @@ impl From<Error> for Status {
         if matches!(error.kind(), Kind::Unavailable | Kind::Internal) {
             tracing::error!(error = %chain(&error), reason, "call failed");
         }
-        p2p_proto::status(code, reason, error.to_string(), [])
+        p2p_proto::status(code, reason, error.to_string(), error.id())
     }
-}
-
-/// The error with all its causes, for the log.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -12,7 +12,10 @@ pub use config::Config;
 
 use p2p_proto::{
     catalog::catalog_service_client::CatalogServiceClient,
-    order::{mailbox_service_server::MailboxServiceServer, order_service_server::OrderServiceServer},
+    order::{
+        mailbox_service_server::{self, MailboxServiceServer},
+        order_service_server::{self, OrderServiceServer},
+    },
 };
 use p2p_runtime::{Stop, Tasks, grpc as transport, postgres};
 use tokio::net::TcpListener;
@@ -32,7 +35,14 @@ pub async fn serve(config: Config, listener: TcpListener, stop: Stop) -> anyhow:
     let app = App::new(store, catalog, &config);
     let routes = Routes::new(OrderServiceServer::new(app.clone()))
         .add_service(MailboxServiceServer::new(app).max_decoding_message_size(config.message_limit));
-    transport::serve(routes, db, listener, stop).await?;
+    transport::serve(
+        routes,
+        &[order_service_server::SERVICE_NAME, mailbox_service_server::SERVICE_NAME],
+        db,
+        listener,
+        stop,
+    )
+    .await?;
     tasks.drained().await;
     Ok(())
 }

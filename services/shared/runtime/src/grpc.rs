@@ -15,18 +15,22 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{Stop, Tasks};
 
+const HEALTH: &str = "grpc.health.v1.Health";
+const REFLECTION_V1: &str = "grpc.reflection.v1.ServerReflection";
+const REFLECTION_V1ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 const KEEPALIVE: Duration = Duration::from_secs(20);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Serves the routes with health and reflection (v1 and v1alpha, with comments) until `stop`, then lets calls
-/// under way end.
+/// under way end. `services` are the full names of what the routes serve.
 ///
 /// # Errors
 /// When the transport fails.
 pub async fn serve(
     routes: Routes,
+    services: &[&str],
     db: DatabaseConnection,
     listener: TcpListener,
     stop: Stop,
@@ -34,15 +38,10 @@ pub async fn serve(
     let (reporter, health) = tonic_health::server::health_reporter();
     let tasks = Tasks::new();
     tasks.spawn(watch_database(reporter, db, stop.clone()));
-    let reflection = || {
-        tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-    };
     let routes = routes
         .add_service(health)
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?);
+        .add_service(reflection(services).with_service_name(REFLECTION_V1).build_v1()?)
+        .add_service(reflection(services).with_service_name(REFLECTION_V1ALPHA).build_v1alpha()?);
     Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .tcp_nodelay(true)
@@ -51,6 +50,16 @@ pub async fn serve(
         .await?;
     tasks.drained().await;
     Ok(())
+}
+
+/// Reflection on these services, on health, and on the details of errors.
+fn reflection<'a>(services: &[&str]) -> tonic_reflection::server::Builder<'a> {
+    let builder = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+        .with_service_name(HEALTH);
+    services.iter().fold(builder, |builder, name| builder.with_service_name(*name))
 }
 
 /// Keeps the health of the whole server (the empty service name) at what the database is.

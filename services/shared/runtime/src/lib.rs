@@ -10,4 +10,5 @@ mod telemetry;
 pub use env::{Env, EnvError};
 pub use program::run;
 pub use tasks::Tasks;
+pub use telemetry::chain;
 pub use tokio_util::sync::CancellationToken as Stop;

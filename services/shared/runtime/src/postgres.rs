@@ -1,10 +1,12 @@
 //! PostgreSQL: the pool of a service, and transactions that are run again when they lost a race.
 
+mod failure;
+
+pub use failure::{AsDbErr, is_passing, lost_race, sql_state};
+
 use std::{future::Future, pin::Pin, time::Duration};
 
-use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, TransactionTrait,
-};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
 
 use crate::{Env, EnvError};
 
@@ -98,31 +100,4 @@ where
             Err(error)
         }
     }
-}
-
-/// Errors that may stem from the database.
-pub trait AsDbErr {
-    /// The database's error, if it is one.
-    fn as_db_err(&self) -> Option<&DbErr>;
-}
-
-impl AsDbErr for DbErr {
-    fn as_db_err(&self) -> Option<&DbErr> {
-        Some(self)
-    }
-}
-
-/// The SQLSTATE of an error, if PostgreSQL gave one.
-pub fn sql_state(error: &DbErr) -> Option<String> {
-    match error {
-        DbErr::Exec(RuntimeErr::SqlxError(e))
-        | DbErr::Query(RuntimeErr::SqlxError(e))
-        | DbErr::Conn(RuntimeErr::SqlxError(e)) => Some(e.as_database_error()?.code()?.into_owned()),
-        _ => None,
-    }
-}
-
-/// Whether the same transaction can be expected to succeed when it is run again at once.
-pub fn lost_race(error: &DbErr) -> bool {
-    matches!(sql_state(error).as_deref(), Some("40001" | "40P01"))
 }

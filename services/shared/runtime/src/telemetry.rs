@@ -41,3 +41,9 @@ pub(crate) fn start(env: &Env) -> Result<(), EnvError> {
     }
     Ok(())
 }
+
+/// An error with all its causes, for the log.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

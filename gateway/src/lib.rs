@@ -19,7 +19,7 @@ pub use config::{Config, Identity};
 
 use std::future::IntoFuture;
 
-use p2p_runtime::{Stop, Tasks};
+use p2p_runtime::{Stop, Tasks, unless_stalled};
 use tokio::net::TcpListener;
 
 use crate::app::App;
@@ -45,10 +45,13 @@ pub async fn serve(config: Config, listeners: Listeners, stop: Stop) -> anyhow::
     app.peers.serve_own(prosumer.clone(), cds.clone(), &cds_uri);
     app.exchange.start();
     let stopped = || stop.clone().cancelled_owned();
-    tokio::try_join!(
-        axum::serve(listeners.prosumer, prosumer).with_graceful_shutdown(stopped()).into_future(),
-        axum::serve(listeners.cds, cds).with_graceful_shutdown(stopped()).into_future(),
-    )?;
+    let http = async {
+        tokio::try_join!(
+            axum::serve(listeners.prosumer, prosumer).with_graceful_shutdown(stopped()).into_future(),
+            axum::serve(listeners.cds, cds).with_graceful_shutdown(stopped()).into_future(),
+        )
+    };
+    unless_stalled(&stop, http).await?;
     tasks.drained().await;
     app.exchange.leave().await;
     Ok(())

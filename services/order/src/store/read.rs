@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use p2p_domain::{MessageId, OrderId, ParticipantId, TransactionId};
+use p2p_runtime::postgres::TRIES;
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
@@ -196,6 +197,17 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn clear(&self, bap: &ParticipantId) -> Result<u64, Error> {
+        let mut tries = 1;
+        loop {
+            // It locks many rows in no order: a writer may win the race.
+            match self.try_clear(bap).await {
+                Err(error) if tries < TRIES && error.lost_race() => tries += 1,
+                result => return result,
+            }
+        }
+    }
+
+    async fn try_clear(&self, bap: &ParticipantId) -> Result<u64, Error> {
         let statement = sql(
             "UPDATE orders.transactions SET cleared_seq = seq, cleared_at = now(), buyer_seq = buyer_seq + 1
              WHERE bap_id = $1 AND buyer_seq > 0 AND seq > cleared_seq",

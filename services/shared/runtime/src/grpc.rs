@@ -13,7 +13,7 @@ use tonic::{
 };
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-use crate::{Stop, Tasks};
+use crate::{Stop, Tasks, unless_stalled};
 
 const HEALTH: &str = "grpc.health.v1.Health";
 const REFLECTION_V1: &str = "grpc.reflection.v1.ServerReflection";
@@ -42,12 +42,12 @@ pub async fn serve(
         .add_service(health)
         .add_service(reflection(services).with_service_name(REFLECTION_V1).build_v1()?)
         .add_service(reflection(services).with_service_name(REFLECTION_V1ALPHA).build_v1alpha()?);
-    Server::builder()
+    let server = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .tcp_nodelay(true)
         .add_routes(routes)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.cancelled())
-        .await?;
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.clone().cancelled_owned());
+    unless_stalled(&stop, server).await?;
     tasks.drained().await;
     Ok(())
 }

@@ -8,7 +8,7 @@ mod tasks;
 mod telemetry;
 
 pub use env::{Env, EnvError};
-pub use program::run;
+pub use program::{run, unless_stalled};
 pub use tasks::Tasks;
 pub use telemetry::chain;
 pub use tokio_util::sync::CancellationToken as Stop;

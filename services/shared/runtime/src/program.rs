@@ -5,12 +5,13 @@ use std::{future::Future, process::ExitCode, time::Duration};
 use anyhow::Context;
 use tokio::{
     signal::unix::{SignalKind, signal},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use crate::{Env, Stop, telemetry};
 
 const GRACE_SECONDS: u64 = 10;
+const CLIENT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs a program until it ends by itself or SIGTERM or SIGINT stops it. It then has `SHUTDOWN_GRACE_SECONDS`
 /// to drain. The exit code is 0 when it ended well and in time.
@@ -42,6 +43,21 @@ where
     let result = runtime.block_on(until_drained(name, program, env, grace));
     runtime.shutdown_background();
     result
+}
+
+/// Serves to the end, but after `stop` waits no longer than 5 seconds for clients: one that sends half a request
+/// and falls silent does not keep a program from draining.
+///
+/// # Errors
+/// The server's own.
+pub async fn unless_stalled<T, E>(stop: &Stop, server: impl Future<Output = Result<T, E>>) -> Result<(), E> {
+    tokio::select! {
+        result = server => result.map(|_served| ()),
+        () = async { stop.cancelled().await; sleep(CLIENT_PATIENCE).await } => {
+            tracing::warn!("some clients did not finish their requests");
+            Ok(())
+        }
+    }
 }
 
 async fn until_drained<P, F>(name: &str, program: P, env: Env, grace: Duration) -> anyhow::Result<()>

@@ -1,6 +1,6 @@
 //! Callbacks to the buyer's side: recorded once, applied to the buyer's state, answered.
 
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use p2p_domain::{Energy, TimeWindow, TransactionId};
 use p2p_proto::{
     order::{Outcome, ReceivedMessage, RecordRequest, Verdict},
@@ -103,13 +103,10 @@ fn received_order(envelope: &Envelope<'_>, order: &RawValue) -> Result<ReceivedO
 }
 
 /// Receives a callback.
-pub async fn receive(app: App, action: Action, body: String) -> Response {
-    let taken = Envelope::read(&body, action.callback());
-    let answer = match taken {
-        Ok(envelope) => take(&app, action, &envelope, &body).await,
-        Err(invalid) => Err(ApiError::bad_request(invalid.why)),
-    };
-    answer.map_or_else(IntoResponse::into_response, |answer| json(&answer))
+pub async fn receive(app: App, action: Action, body: String) -> Result<Response, ApiError> {
+    let envelope =
+        Envelope::read(&body, action.callback()).map_err(|invalid| ApiError::bad_request(invalid.why))?;
+    Ok(json(&take(&app, action, &envelope, &body).await?))
 }
 
 async fn take(app: &App, action: Action, envelope: &Envelope<'_>, body: &str) -> Result<Value, ApiError> {

@@ -1,15 +1,11 @@
 //! `POST /api/confirm`.
 
-use axum::{
-    extract::State,
-    response::{IntoResponse, Response},
-};
-use p2p_domain::TransactionId;
+use axum::{extract::State, response::Response};
 use serde::{Deserialize, Serialize};
 
 use super::{
     callback::BuyerParts,
-    request::{Build, Made, Outgoing, known_id, raw},
+    request::{Build, Outgoing, known_id, raw},
     status::seller,
 };
 use crate::{
@@ -18,7 +14,7 @@ use crate::{
         Action,
         seed::request::{Confirm as Message, OrderRef},
     },
-    reply::{ApiError, JsonBody, json},
+    reply::{ApiError, JsonBody},
     transaction::{Loaded, Part},
 };
 
@@ -32,41 +28,35 @@ pub struct Confirm {
     order_id: Option<String>,
 }
 
+/// The order that is bought.
 #[derive(Serialize)]
-struct Answer {
-    status: &'static str,
-    transaction_id: TransactionId,
+pub(super) struct Named {
     order_id: String,
-    #[serde(flatten)]
-    made: Made,
 }
 
 /// Buys the order; the answer comes as on_confirm.
-pub async fn confirm(State(app): State<App>, JsonBody(asked): JsonBody<Confirm>) -> Response {
-    match ask(&app, asked).await {
-        Ok(answer) => json(&answer),
-        Err(error) => error.into_response(),
-    }
-}
-
-async fn ask(app: &App, asked: Confirm) -> Result<Answer, ApiError> {
+pub async fn confirm(
+    State(app): State<App>,
+    JsonBody(asked): JsonBody<Confirm>,
+) -> Result<Response, ApiError> {
     let transaction_id =
         known_id(asked.transaction_id.as_deref()).ok_or_else(|| ApiError::bad_request(UNKNOWN))?;
-    let (made, order_id) = app.request(&transaction_id, &[Part::Offer], &asked).await?;
-    Ok(Answer { status: "ok", transaction_id, order_id, made })
+    app.request(&transaction_id, &[Part::Offer], &asked).await
 }
 
 impl Build for Confirm {
-    /// The order's id.
-    type With = String;
+    type With = Named;
 
-    async fn build(&self, app: &App, state: &Loaded) -> Result<(Outgoing, String), ApiError> {
+    async fn build(&self, app: &App, state: &Loaded) -> Result<(Outgoing, Named), ApiError> {
         let head = state.head().ok_or_else(|| ApiError::bad_request(UNKNOWN))?;
         let named = self.order_id.clone().filter(|id| !id.is_empty());
         let id = named.or_else(|| Some(head.order.as_ref()?.id.clone()));
         let id = id.ok_or_else(|| ApiError::bad_request(NO_ORDER))?;
         let message = raw(&Message { order: OrderRef { id: id.clone() } })?;
         let parts = BuyerParts::default();
-        Ok((Outgoing { action: Action::Confirm, bpp_id: Some(seller(app, state)), message, parts }, id))
+        Ok((
+            Outgoing { action: Action::Confirm, bpp_id: Some(seller(app, state)), message, parts },
+            Named { order_id: id },
+        ))
     }
 }

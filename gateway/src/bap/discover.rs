@@ -1,16 +1,13 @@
 //! `POST /api/discover`.
 
-use axum::{
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State, response::Response};
 use p2p_domain::{Energy, TimeWindow, TransactionId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
     callback::BuyerParts,
-    request::{Build, Made, Outgoing, raw},
+    request::{Build, NothingElse, Outgoing, raw},
 };
 use crate::{
     app::App,
@@ -18,7 +15,7 @@ use crate::{
         Action, Number,
         seed::{catalog::Window, request},
     },
-    reply::{ApiError, JsonBody, json},
+    reply::{ApiError, JsonBody},
     transaction::Loaded,
 };
 
@@ -43,44 +40,24 @@ pub struct Discover {
     cursor: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Answer {
-    status: &'static str,
-    transaction_id: TransactionId,
-    #[serde(flatten)]
-    made: Made,
-}
-
 /// Finds offers: asks the CDS, whose answer comes as on_discover.
-pub async fn discover(State(app): State<App>, JsonBody(asked): JsonBody<Discover>) -> Response {
-    match ask(&app, asked).await {
-        Ok(answer) => json(&answer),
-        Err(error) => error.into_response(),
+pub async fn discover(
+    State(app): State<App>,
+    JsonBody(asked): JsonBody<Discover>,
+) -> Result<Response, ApiError> {
+    match &asked.transaction_id {
+        Some(id) => app.request(id, &[], &asked).await,
+        None => app.request_on(Loaded::default(), &TransactionId::random(), &asked).await,
     }
 }
 
-async fn ask(app: &App, asked: Discover) -> Result<Answer, ApiError> {
-    let (transaction_id, (made, ())) = match asked.transaction_id.clone() {
-        Some(id) => {
-            let made = app.request(&id, &[], &asked).await?;
-            (id, made)
-        }
-        None => {
-            let id = TransactionId::random();
-            let made = app.request_on(Loaded::default(), &id, &asked).await?;
-            (id, made)
-        }
-    };
-    Ok(Answer { status: "ok", transaction_id, made })
-}
-
 impl Build for Discover {
-    type With = ();
+    type With = NothingElse;
 
-    async fn build(&self, _app: &App, _state: &Loaded) -> Result<(Outgoing, ()), ApiError> {
+    async fn build(&self, _app: &App, _state: &Loaded) -> Result<(Outgoing, NothingElse), ApiError> {
         let parts = BuyerParts { discovery_criteria: Some(raw(self)?), ..BuyerParts::default() };
         let message = raw(&message(self)?)?;
-        Ok((Outgoing { action: Action::Discover, bpp_id: None, message, parts }, ()))
+        Ok((Outgoing { action: Action::Discover, bpp_id: None, message, parts }, NothingElse {}))
     }
 }
 

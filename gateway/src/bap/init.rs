@@ -1,15 +1,12 @@
 //! `POST /api/init`.
 
-use axum::{
-    extract::State,
-    response::{IntoResponse, Response},
-};
-use p2p_domain::{ParticipantId, ProviderId, TransactionId};
-use serde::{Deserialize, Serialize};
+use axum::{extract::State, response::Response};
+use p2p_domain::{ParticipantId, ProviderId};
+use serde::Deserialize;
 
 use super::{
     callback::BuyerParts,
-    request::{Build, Made, Outgoing, known_id, raw},
+    request::{Build, NothingElse, Outgoing, known_id, raw},
 };
 use crate::{
     app::App,
@@ -17,7 +14,7 @@ use crate::{
         Action, Number,
         seed::request::{ProviderRef, SendInit, SendInitOrder, SendLine},
     },
-    reply::{ApiError, JsonBody, json},
+    reply::{ApiError, JsonBody},
     transaction::{Loaded, Part},
 };
 
@@ -37,34 +34,18 @@ struct Selected {
     provider_id: String,
 }
 
-#[derive(Serialize)]
-struct Answer {
-    status: &'static str,
-    transaction_id: TransactionId,
-    #[serde(flatten)]
-    made: Made,
-}
-
 /// Orders what was selected; the answer comes as on_init.
-pub async fn init(State(app): State<App>, JsonBody(asked): JsonBody<Init>) -> Response {
-    match ask(&app, asked).await {
-        Ok(answer) => json(&answer),
-        Err(error) => error.into_response(),
-    }
-}
-
-async fn ask(app: &App, asked: Init) -> Result<Answer, ApiError> {
+pub async fn init(State(app): State<App>, JsonBody(asked): JsonBody<Init>) -> Result<Response, ApiError> {
     let transaction_id =
         known_id(asked.transaction_id.as_deref()).ok_or_else(|| ApiError::bad_request(NOT_SELECTED))?;
-    let (made, ()) = app.request(&transaction_id, &[Part::Offer, Part::Quantity], &asked).await?;
-    Ok(Answer { status: "ok", transaction_id, made })
+    app.request(&transaction_id, &[Part::Offer, Part::Quantity], &asked).await
 }
 
 impl Build for Init {
-    type With = ();
+    type With = NothingElse;
 
-    async fn build(&self, _app: &App, state: &Loaded) -> Result<(Outgoing, ()), ApiError> {
-        Ok((order(state)?, ()))
+    async fn build(&self, _app: &App, state: &Loaded) -> Result<(Outgoing, NothingElse), ApiError> {
+        Ok((order(state)?, NothingElse {}))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Makes a Beckn request for a client: stores it, tells the buyer's state, sends it, and passes the answer on.
 
-use axum::http::StatusCode;
+use axum::{http::StatusCode, response::Response};
 use p2p_domain::{ParticipantId, TransactionId};
 use p2p_proto::order::{OutgoingMessage, SendRequest};
 use serde::Serialize;
@@ -12,7 +12,7 @@ use crate::{
     beckn::{Action, Context, PeerAnswer},
     exchange::Sent,
     peers::{Answered, PeerError},
-    reply::ApiError,
+    reply::{ApiError, json},
     transaction::{Loaded, Message, Part, Step, Way},
 };
 
@@ -30,13 +30,21 @@ pub(super) struct Outgoing {
     pub parts: BuyerParts,
 }
 
-/// A request that was answered.
+/// What the client is told about its request.
 #[derive(Debug, Serialize)]
-pub(super) struct Made {
-    pub message_id: String,
+pub(super) struct Answer<W> {
+    status: &'static str,
+    transaction_id: TransactionId,
+    message_id: String,
+    #[serde(flatten)]
+    with: W,
     /// The peer's acknowledgement, as it came.
-    pub ack: Box<RawValue>,
+    ack: Box<RawValue>,
 }
+
+/// Nothing but the acknowledgement.
+#[derive(Debug, Serialize)]
+pub(super) struct NothingElse {}
 
 /// A Beckn message that we send.
 #[derive(Serialize)]
@@ -47,8 +55,8 @@ struct Request<'a> {
 
 /// What a client asked for, as a request can be built of it on the buyer's state.
 pub(super) trait Build: Sync {
-    /// What is built beside the request.
-    type With: Send;
+    /// What the client is told beside the acknowledgement.
+    type With: Serialize + Send;
 
     /// Builds it, or says why not.
     fn build(
@@ -79,7 +87,7 @@ impl App {
         transaction: &TransactionId,
         parts: &[Part],
         asked: &B,
-    ) -> Result<(Made, B::With), ApiError> {
+    ) -> Result<Response, ApiError> {
         let state = self.transactions.load(transaction, parts).await?;
         self.request_on(state, transaction, asked).await
     }
@@ -90,7 +98,7 @@ impl App {
         mut state: Loaded,
         transaction: &TransactionId,
         asked: &B,
-    ) -> Result<(Made, B::With), ApiError> {
+    ) -> Result<Response, ApiError> {
         for _ in 0..TRIES {
             let (outgoing, with) = match asked.build(self, &state).await {
                 Ok(built) => built,
@@ -104,20 +112,23 @@ impl App {
                 },
             };
             match self.send(transaction, state.buyer_seq(), outgoing).await? {
-                Some(made) => return Ok((made, with)),
+                Some((message_id, ack)) => {
+                    let transaction_id = transaction.clone();
+                    return Ok(json(&Answer { status: "ok", transaction_id, message_id, with, ack }));
+                }
                 None => state = self.transactions.rebuild(transaction).await?,
             }
         }
         Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "the transaction is changing too fast, try again"))
     }
 
-    /// None when the state it was built on was stale.
+    /// The message_id and the peer's acknowledgement; none when the state it was built on was stale.
     async fn send(
         &self,
         transaction: &TransactionId,
         seen_buyer_seq: i64,
         outgoing: Outgoing,
-    ) -> Result<Option<Made>, ApiError> {
+    ) -> Result<Option<(String, Box<RawValue>)>, ApiError> {
         let us = &self.config.identity;
         let bpp = outgoing.bpp_id.as_ref().map(|id| (id, us.bpp_uri.as_str()));
         let now = self.clock.now();
@@ -160,13 +171,14 @@ impl App {
             body,
             attempts: 0,
         };
-        let exchange = self.exchange.clone();
         let message_id = sent.message_id.clone();
-        answer(message_id, exchange.make_request(sent).await).map(Some)
+        let ack = acknowledgement(self.exchange.make_request(sent).await)?;
+        Ok(Some((message_id, ack)))
     }
 }
 
-fn answer(message_id: String, answered: Result<Answered, PeerError>) -> Result<Made, ApiError> {
+/// The peer's acknowledgement, or what is said to the client without one.
+fn acknowledgement(answered: Result<Answered, PeerError>) -> Result<Box<RawValue>, ApiError> {
     let unreachable = |why: String| ApiError::new(StatusCode::BAD_GATEWAY, why);
     let answered = answered.map_err(|error| unreachable(error.to_string()))?;
     let verdict = PeerAnswer::read(&answered.body);
@@ -175,7 +187,7 @@ fn answer(message_id: String, answered: Result<Answered, PeerError>) -> Result<M
         Some(ack)
             if !answered.status.is_server_error() && answered.status != StatusCode::TOO_MANY_REQUESTS =>
         {
-            Ok(Made { message_id, ack })
+            Ok(ack)
         }
         _ if matches!(answered.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) => {
             Err(ApiError::new(answered.status, "the peer is overloaded, try again"))

@@ -1,10 +1,7 @@
 //! `POST /api/select`: by hand, or the best match.
 
-use axum::{
-    extract::State,
-    response::{IntoResponse, Response},
-};
-use p2p_domain::{Energy, ParticipantId, TimeWindow, TransactionId};
+use axum::{extract::State, response::Response};
+use p2p_domain::{Energy, ParticipantId, TimeWindow};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -12,7 +9,7 @@ use super::{
     callback::BuyerParts,
     discover::window,
     rank::{Breakdown, find, rank},
-    request::{Build, Made, Outgoing, known_id, raw},
+    request::{Build, Outgoing, known_id, raw},
 };
 use crate::{
     app::App,
@@ -23,7 +20,7 @@ use crate::{
             request::{SendLine, SendSelect},
         },
     },
-    reply::{ApiError, JsonBody, json},
+    reply::{ApiError, JsonBody},
     transaction::{Loaded, Part},
 };
 
@@ -39,16 +36,6 @@ pub struct Select {
     auto_match: bool,
     #[serde(rename = "requestedTimeWindow")]
     window: Option<Box<RawValue>>,
-}
-
-#[derive(Serialize)]
-struct Answer {
-    status: &'static str,
-    transaction_id: TransactionId,
-    #[serde(flatten)]
-    chosen: Chosen,
-    #[serde(flatten)]
-    made: Made,
 }
 
 /// What was chosen, and why.
@@ -76,18 +63,10 @@ struct Matching {
 }
 
 /// Asks the seller for a price of what was chosen; the answer comes as on_select.
-pub async fn select(State(app): State<App>, JsonBody(asked): JsonBody<Select>) -> Response {
-    match ask(&app, asked).await {
-        Ok(answer) => json(&answer),
-        Err(error) => error.into_response(),
-    }
-}
-
-async fn ask(app: &App, asked: Select) -> Result<Answer, ApiError> {
+pub async fn select(State(app): State<App>, JsonBody(asked): JsonBody<Select>) -> Result<Response, ApiError> {
     let transaction_id =
         known_id(asked.transaction_id.as_deref()).ok_or_else(|| ApiError::bad_request(NO_CATALOG))?;
-    let (made, chosen) = app.request(&transaction_id, &[Part::Catalog], &asked).await?;
-    Ok(Answer { status: "ok", transaction_id, chosen, made })
+    app.request(&transaction_id, &[Part::Catalog], &asked).await
 }
 
 impl Build for Select {

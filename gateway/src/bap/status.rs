@@ -1,20 +1,17 @@
 //! `POST /api/status`.
 
-use axum::{
-    extract::State,
-    response::{IntoResponse, Response},
-};
-use p2p_domain::{ParticipantId, TransactionId};
-use serde::{Deserialize, Serialize};
+use axum::{extract::State, response::Response};
+use p2p_domain::ParticipantId;
+use serde::Deserialize;
 
 use super::{
     callback::BuyerParts,
-    request::{Build, Made, Outgoing, known_id, raw},
+    request::{Build, NothingElse, Outgoing, known_id, raw},
 };
 use crate::{
     app::App,
     beckn::{Action, seed::request::Status as Message},
-    reply::{ApiError, JsonBody, json},
+    reply::{ApiError, JsonBody},
     transaction::{Loaded, Part},
 };
 
@@ -27,40 +24,27 @@ pub struct Status {
     order_id: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Answer {
-    status: &'static str,
-    transaction_id: TransactionId,
-    #[serde(flatten)]
-    made: Made,
-}
-
 /// Asks how the order is; the answer comes as on_status.
-pub async fn status(State(app): State<App>, JsonBody(asked): JsonBody<Status>) -> Response {
-    match ask(&app, asked).await {
-        Ok(answer) => json(&answer),
-        Err(error) => error.into_response(),
-    }
-}
-
-async fn ask(app: &App, asked: Status) -> Result<Answer, ApiError> {
+pub async fn status(State(app): State<App>, JsonBody(asked): JsonBody<Status>) -> Result<Response, ApiError> {
     let transaction_id =
         known_id(asked.transaction_id.as_deref()).ok_or_else(|| ApiError::bad_request(UNKNOWN))?;
-    let (made, ()) = app.request(&transaction_id, &[Part::Offer], &asked).await?;
-    Ok(Answer { status: "ok", transaction_id, made })
+    app.request(&transaction_id, &[Part::Offer], &asked).await
 }
 
 impl Build for Status {
-    type With = ();
+    type With = NothingElse;
 
-    async fn build(&self, app: &App, state: &Loaded) -> Result<(Outgoing, ()), ApiError> {
+    async fn build(&self, app: &App, state: &Loaded) -> Result<(Outgoing, NothingElse), ApiError> {
         let head = state.head().ok_or_else(|| ApiError::bad_request(UNKNOWN))?;
         let named = self.order_id.clone().filter(|id| !id.is_empty());
         // Without an order there is nothing to ask for; the seller says so.
         let order_id = named.or_else(|| Some(head.order.as_ref()?.id.clone())).unwrap_or_default();
         let message = raw(&Message { order_id })?;
         let parts = BuyerParts::default();
-        Ok((Outgoing { action: Action::Status, bpp_id: Some(seller(app, state)), message, parts }, ()))
+        Ok((
+            Outgoing { action: Action::Status, bpp_id: Some(seller(app, state)), message, parts },
+            NothingElse {},
+        ))
     }
 }
 

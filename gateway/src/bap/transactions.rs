@@ -3,7 +3,7 @@
 use axum::{
     extract::{FromRequestParts, Path, State},
     http::request::Parts,
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use p2p_domain::TransactionId;
 use p2p_proto::{
@@ -38,20 +38,13 @@ impl FromRequestParts<App> for Named {
 }
 
 /// Whole states, newest first.
-pub async fn list(State(app): State<App>, page: PageQuery) -> Response {
-    match app.transactions.list(page.limit.unwrap_or(USUALLY_LISTED), page.cursor).await {
-        Ok(page) => json(&page),
-        Err(status) => ApiError::from(status).into_response(),
-    }
+pub async fn list(State(app): State<App>, page: PageQuery) -> Result<Response, ApiError> {
+    Ok(json(&app.transactions.list(page.limit.unwrap_or(USUALLY_LISTED), page.cursor).await?))
 }
 
 /// One state.
-pub async fn show(State(app): State<App>, Named(id): Named) -> Response {
-    match app.transactions.show(&id).await {
-        Ok(Some(state)) => json(&state),
-        Ok(None) => not_found().into_response(),
-        Err(status) => ApiError::from(status).into_response(),
-    }
+pub async fn show(State(app): State<App>, Named(id): Named) -> Result<Response, ApiError> {
+    Ok(json(&app.transactions.show(&id).await?.ok_or_else(not_found)?))
 }
 
 #[derive(Serialize)]
@@ -61,11 +54,8 @@ struct Cleared {
 }
 
 /// Clears the buyer's view; orders and messages stay.
-pub async fn clear(State(app): State<App>) -> Response {
-    match app.transactions.clear().await {
-        Ok(cleared) => json(&Cleared { status: "ok", cleared }),
-        Err(status) => ApiError::from(status).into_response(),
-    }
+pub async fn clear(State(app): State<App>) -> Result<Response, ApiError> {
+    Ok(json(&Cleared { status: "ok", cleared: app.transactions.clear().await? }))
 }
 
 /// A row of the seed's events table.
@@ -104,14 +94,11 @@ impl Shown {
 }
 
 /// The messages of one transaction in order of acceptance, both ways, with their exact text.
-pub async fn events(State(app): State<App>, Named(id): Named, page: PageQuery) -> Response {
-    match list_events(&app, id, page).await {
-        Ok(events) => json(&events),
-        Err(error) => error.into_response(),
-    }
-}
-
-async fn list_events(app: &App, transaction: TransactionId, page: PageQuery) -> Result<Events, ApiError> {
+pub async fn events(
+    State(app): State<App>,
+    Named(transaction): Named,
+    page: PageQuery,
+) -> Result<Response, ApiError> {
     let after_seq = match page.cursor.as_str() {
         "" => 0,
         cursor => cursor.parse().map_err(|_e| ApiError::bad_request("cursor is not one of ours"))?,
@@ -129,5 +116,5 @@ async fn list_events(app: &App, transaction: TransactionId, page: PageQuery) -> 
     }
     let next_cursor = found.events.last().filter(|_| found.more).map(|event| event.seq.to_string());
     let events = found.events.into_iter().map(Shown::of).collect::<Result<_, _>>()?;
-    Ok(Events { transaction_id: transaction.into(), events, next_cursor })
+    Ok(json(&Events { transaction_id: transaction.into(), events, next_cursor }))
 }

@@ -1,9 +1,6 @@
 //! Catalog discovery: what is for sale.
 
-use axum::{
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State, response::Response};
 use p2p_domain::TimeWindow;
 use p2p_proto::catalog::{Filter, SearchCatalogRequest, SearchCatalogResponse};
 use tonic::{Code, Status};
@@ -63,11 +60,9 @@ async fn search(exchange: &Exchange, request: SearchCatalogRequest) -> Result<Se
 }
 
 /// `GET /catalog`: everything that is for sale, page by page.
-pub async fn catalog(State(app): State<App>, page: PageQuery) -> Response {
+pub async fn catalog(State(app): State<App>, page: PageQuery) -> Result<Response, ApiError> {
     let page_size = page.limit.unwrap_or(app.config.discover_limit);
     let request = SearchCatalogRequest { filter: None, page_size, cursor: page.cursor };
-    match search(&app.exchange, request).await.and_then(|found| Ok(Catalog::of(found)?)) {
-        Ok(catalog) => json(&Message::Catalog { catalog }),
-        Err(status) => ApiError::from(status).into_response(),
-    }
+    let catalog = Catalog::of(search(&app.exchange, request).await?).map_err(Status::from)?;
+    Ok(json(&Message::Catalog { catalog }))
 }

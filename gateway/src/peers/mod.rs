@@ -3,7 +3,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -19,6 +22,8 @@ use url::Url;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const TIMEOUT: Duration = Duration::from_secs(8);
 const IDLE_PER_PEER: usize = 64;
+/// Beyond so many peers those that are not being called are forgotten.
+const MOST_PEERS: usize = 10_000;
 /// Most bytes of an answer that are read.
 const MOST_BYTES: usize = 256 * 1024;
 
@@ -72,8 +77,17 @@ pub struct Answered {
 pub struct Peers {
     client: reqwest::Client,
     per_peer: usize,
-    limits: Arc<Mutex<HashMap<String, Weak<Semaphore>>>>,
+    peers: Arc<Mutex<HashMap<String, Arc<Peer>>>>,
     own: Arc<Own>,
+}
+
+/// One host and port.
+struct Peer {
+    /// At most so many at once.
+    calls: Semaphore,
+    /// One at a time while it fails.
+    probe: Semaphore,
+    failing: AtomicBool,
 }
 
 struct Own {
@@ -110,7 +124,7 @@ impl Peers {
         Ok(Self {
             client,
             per_peer,
-            limits: Arc::default(),
+            peers: Arc::default(),
             own: Arc::new(Own { hosts, routers: OnceLock::new() }),
         })
     }
@@ -122,7 +136,8 @@ impl Peers {
         let _ = self.own.routers.set(OwnRouters { prosumer, cds, cds_host });
     }
 
-    /// POSTs JSON and reads the answer. At most so many to one host and port at once.
+    /// POSTs JSON and reads the answer. At most so many to one host and port at once, and one at a time while it
+    /// fails.
     ///
     /// # Errors
     /// When there is no answer.
@@ -137,27 +152,36 @@ impl Peers {
             return Err(address());
         }
         let host = host_of(&url).ok_or_else(address)?;
-        let limit = self.limit(&host);
-        // The semaphore is never closed.
-        let _permit = limit.acquire().await;
-        match self.send(&url, &host, body).await {
+        let peer = self.peer(&host);
+        // The semaphores are never closed.
+        let _call = peer.calls.acquire().await;
+        let _probe = match peer.failing.load(Ordering::Relaxed) {
+            true => Some(peer.probe.acquire().await),
+            false => None,
+        };
+        let answered = match self.send(&url, &host, body).await {
             Err(PeerError::Unreachable { host, source }) => match self.own_router(&host) {
                 Some(router) => Ok(serve_directly(router, &url, body).await),
                 None => Err(PeerError::Unreachable { host, source }),
             },
             answered => answered,
-        }
+        };
+        let failed = answered.as_ref().map_or(true, |answer| answer.status.is_server_error());
+        peer.failing.store(failed, Ordering::Relaxed);
+        answered
     }
 
-    fn limit(&self, host: &str) -> Arc<Semaphore> {
-        let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(limit) = limits.get(host).and_then(Weak::upgrade) {
-            return limit;
+    fn peer(&self, host: &str) -> Arc<Peer> {
+        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        if peers.len() >= MOST_PEERS {
+            peers.retain(|_, peer| Arc::strong_count(peer) > 1);
         }
-        limits.retain(|_, limit| limit.strong_count() > 0);
-        let limit = Arc::new(Semaphore::new(self.per_peer));
-        limits.insert(host.to_owned(), Arc::downgrade(&limit));
-        limit
+        let new = || Peer {
+            calls: Semaphore::new(self.per_peer),
+            probe: Semaphore::new(1),
+            failing: AtomicBool::new(false),
+        };
+        peers.entry(host.to_owned()).or_insert_with(|| Arc::new(new())).clone()
     }
 
     async fn send(&self, url: &Url, host: &str, body: &str) -> Result<Answered, PeerError> {

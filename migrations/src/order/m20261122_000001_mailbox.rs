@@ -135,6 +135,7 @@ CREATE TABLE orders.outbox (
     updated_at         timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX outbox_lapsed ON orders.outbox (due_at) WHERE status = 'PENDING';
+CREATE INDEX outbox_dead ON orders.outbox (updated_at) WHERE status = 'DEAD';
 CREATE INDEX outbox_of_event ON orders.outbox (event_id);
 
 CREATE TABLE orders.gateways (

@@ -9,6 +9,7 @@ use p2p_runtime::{
 };
 use sea_orm::DbErr;
 use tonic::{Code, Status};
+use uuid::Uuid;
 
 /// A failed call.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -25,6 +26,9 @@ pub enum Error {
     /// The work or delivery belongs to another gateway by now.
     #[error("the lease on {0} was lost")]
     LeaseLost(String),
+    /// No dead delivery of that id.
+    #[error("delivery {0} is not dead")]
+    NotDead(Uuid),
     /// A cursor that this service never gave out.
     #[error("cursor is not one of ours")]
     Cursor,
@@ -64,6 +68,7 @@ pub enum Kind {
     OrderNotFound,
     TransactionNotFound,
     LeaseLost,
+    NotDead,
     Unavailable,
     Internal,
 }
@@ -76,6 +81,7 @@ impl Error {
             Self::OrderNotFound(_) => Kind::OrderNotFound,
             Self::TransactionNotFound(_) => Kind::TransactionNotFound,
             Self::LeaseLost(_) => Kind::LeaseLost,
+            Self::NotDead(_) => Kind::NotDead,
             Self::Database(error) if !is_passing(error) => Kind::Internal,
             Self::Catalog { .. } | Self::Database(_) | Self::LostRace | Self::Stopping => Kind::Unavailable,
             Self::ImpossibleRow { .. } => Kind::Internal,
@@ -88,6 +94,7 @@ impl Error {
             Self::OrderNotFound(id) => Some(("order_id", id.clone())),
             Self::TransactionNotFound(id) => Some(("transaction_id", id.clone())),
             Self::LeaseLost(id) => Some(("message_id", id.clone())),
+            Self::NotDead(id) => Some(("delivery_id", id.to_string())),
             _ => None,
         }
     }
@@ -120,6 +127,7 @@ impl From<Error> for Status {
             Kind::OrderNotFound => (Code::NotFound, "ORDER_NOT_FOUND"),
             Kind::TransactionNotFound => (Code::NotFound, "TRANSACTION_NOT_FOUND"),
             Kind::LeaseLost => (Code::Aborted, "LEASE_LOST"),
+            Kind::NotDead => (Code::NotFound, "DELIVERY_NOT_DEAD"),
             Kind::Unavailable => (Code::Unavailable, "UNAVAILABLE"),
             Kind::Internal => (Code::Internal, "INTERNAL"),
         };

@@ -189,7 +189,7 @@ pub(super) fn uuids(ids: &[String]) -> Result<Vec<Uuid>, InvalidMessage> {
     ids.iter().map(|id| uuid(id)).collect()
 }
 
-fn uuid(id: &str) -> Result<Uuid, InvalidMessage> {
+pub(super) fn uuid(id: &str) -> Result<Uuid, InvalidMessage> {
     Uuid::parse_str(id).map_err(|_not_a_uuid| InvalidMessage::Missing("a UUID"))
 }
 

@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use crate::{
     app::Outcome,
-    domain::{Answer, Change, GatewayId, Order, Quote, Refusal, State, Status, Verdict},
-    store::{Claimed, Event, EventPage, Recorded, TransactionPage, TransactionRow},
+    domain::{Answer, Change, Delivery, GatewayId, Order, Quote, Refusal, State, Status, Verdict},
+    store::{Claimed, DeadLetter, Event, EventPage, Recorded, TransactionPage, TransactionRow},
 };
 
 pub(super) fn gateway(gateway: GatewayId) -> proto::Gateway {
@@ -151,7 +151,14 @@ pub(super) fn claimed(claimed: Claimed) -> proto::ClaimResponse {
         }),
         accepted_at: Some(timestamp(accepted_at)),
     });
-    let deliveries = claimed.deliveries.into_iter().map(|delivery| proto::Delivery {
+    proto::ClaimResponse {
+        work: work.collect(),
+        deliveries: claimed.deliveries.into_iter().map(delivery).collect(),
+    }
+}
+
+fn delivery(delivery: Delivery) -> proto::Delivery {
+    proto::Delivery {
         id: delivery.id.to_string(),
         bap_id: delivery.scope.bap.into(),
         transaction_id: delivery.scope.transaction.into(),
@@ -160,8 +167,15 @@ pub(super) fn claimed(claimed: Claimed) -> proto::ClaimResponse {
         uri: delivery.uri,
         body: delivery.body,
         attempts: delivery.attempts,
-    });
-    proto::ClaimResponse { work: work.collect(), deliveries: deliveries.collect() }
+    }
+}
+
+pub(super) fn dead(letter: DeadLetter) -> proto::DeadLetter {
+    proto::DeadLetter {
+        delivery: Some(delivery(letter.delivery)),
+        error: letter.error,
+        died_at: Some(timestamp(letter.died_at)),
+    }
 }
 
 pub(super) fn events(page: EventPage, transaction_id: &str) -> proto::ListEventsResponse {

@@ -4,8 +4,9 @@ use p2p_proto::order::{
     BeginConfirmRequest, BeginInitRequest, BeginResponse, ClaimRequest, ClaimResponse,
     ClearTransactionsRequest, ClearTransactionsResponse, FinishRequest, FinishResponse,
     GetTransactionRequest, GetTransactionResponse, JoinRequest, JoinResponse, LeaveRequest, LeaveResponse,
-    ListEventsRequest, ListEventsResponse, ListTransactionsRequest, ListTransactionsResponse, MarkRequest,
-    MarkResponse, RecordRequest, RecordResponse, RenewRequest, RenewResponse, SendRequest, SendResponse,
+    ListDeadRequest, ListDeadResponse, ListEventsRequest, ListEventsResponse, ListTransactionsRequest,
+    ListTransactionsResponse, MarkRequest, MarkResponse, RecordRequest, RecordResponse, RedriveRequest,
+    RedriveResponse, RenewRequest, RenewResponse, SendRequest, SendResponse,
     mailbox_service_server::MailboxService,
 };
 use tonic::{Request, Response, Status};
@@ -116,6 +117,19 @@ impl MailboxService for App {
     async fn mark(&self, request: Request<MarkRequest>) -> Result<Response<MarkResponse>, Status> {
         let buyer_seqs = self.store.mark(decode::mark(request.into_inner())?).await?;
         Ok(Response::new(MarkResponse { buyer_seqs }))
+    }
+
+    async fn list_dead(
+        &self,
+        request: Request<ListDeadRequest>,
+    ) -> Result<Response<ListDeadResponse>, Status> {
+        let letters = self.store.dead(limit(request.into_inner().limit)).await?;
+        Ok(Response::new(ListDeadResponse { letters: letters.into_iter().map(encode::dead).collect() }))
+    }
+
+    async fn redrive(&self, request: Request<RedriveRequest>) -> Result<Response<RedriveResponse>, Status> {
+        self.store.redrive(decode::uuid(&request.into_inner().delivery_id)?).await?;
+        Ok(Response::new(RedriveResponse {}))
     }
 
     async fn list_events(

@@ -146,19 +146,7 @@ impl Store {
             ],
         );
         let found = self.db.query_all_raw(statement).await?;
-        let deliveries = found.iter().map(|found| {
-            let attempts: i32 = found.try_get("", "attempts")?;
-            Ok(Delivery {
-                id: found.try_get("", "id")?,
-                scope: row::scope(found)?,
-                action: found.try_get("", "action")?,
-                message: row::message_id(found)?,
-                uri: found.try_get("", "uri")?,
-                body: found.try_get("", "raw_json")?,
-                attempts: attempts.unsigned_abs(),
-            })
-        });
-        deliveries.collect()
+        found.iter().map(row::delivery).collect()
     }
 
     /// Prolongs leases that the gateway still has. Answers how many.

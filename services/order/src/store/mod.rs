@@ -2,6 +2,7 @@
 
 mod batch;
 mod claim;
+mod dead;
 mod json;
 mod load;
 mod op;
@@ -14,6 +15,7 @@ use p2p_runtime::Tasks;
 use sea_orm::{DatabaseConnection, DbBackend, Statement, Value};
 
 pub use claim::Claimed;
+pub use dead::DeadLetter;
 pub use op::{Begin, Finish, Mark, Record, Recorded, Send};
 pub use read::{Event, EventPage, EventQuery, TransactionPage, TransactionRow};
 

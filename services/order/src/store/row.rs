@@ -8,7 +8,9 @@ use uuid::Uuid;
 
 use super::json;
 use crate::{
-    domain::{GatewayId, InboxKey, Order, Received, Refusal, Reply, State, TransactionKey, Verdict},
+    domain::{
+        Delivery, GatewayId, InboxKey, Order, Received, Refusal, Reply, State, TransactionKey, Verdict,
+    },
     error::Error,
 };
 
@@ -200,5 +202,19 @@ pub(super) fn order(row: &QueryResult) -> Result<Order, Error> {
         state,
         created_at: row.try_get("", "created_at")?,
         updated_at: row.try_get("", "updated_at")?,
+    })
+}
+
+/// A row of `outbox` with its event's text.
+pub(super) fn delivery(row: &QueryResult) -> Result<Delivery, Error> {
+    let attempts: i32 = row.try_get("", "attempts")?;
+    Ok(Delivery {
+        id: row.try_get("", "id")?,
+        scope: scope(row)?,
+        action: row.try_get("", "action")?,
+        message: message_id(row)?,
+        uri: row.try_get("", "uri")?,
+        body: row.try_get("", "raw_json")?,
+        attempts: attempts.unsigned_abs(),
     })
 }

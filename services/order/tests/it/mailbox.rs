@@ -150,3 +150,26 @@ async fn transactions_are_listed_newest_first_page_by_page() {
         tonic::Code::InvalidArgument
     );
 }
+
+#[tokio::test]
+async fn a_dead_letter_is_listed_and_comes_back_with_the_same_bytes() {
+    let system = System::start().await;
+    let gateway = system.join("g").await;
+    let recorded = system.record(&gateway, received("discover", "t", "m-1")).await;
+    let redrive = || async {
+        let request = RedriveRequest { delivery_id: recorded.delivery_id.clone() };
+        system.mailbox.clone().redrive(request).await
+    };
+    let error = redrive().await.unwrap_err();
+    assert_eq!(p2p_proto::reason(&error).as_deref(), Some("DELIVERY_NOT_DEAD"));
+    let dead = delivery_mark::Dead { error: "answered 400".into(), refusal: None };
+    let result = Some(delivery_mark::Result::Dead(dead));
+    let marks = vec![DeliveryMark { delivery_id: recorded.delivery_id.clone(), result }];
+    system.mailbox.clone().mark(MarkRequest { gateway: Some(gateway.clone()), marks }).await.unwrap();
+    let listed = system.mailbox.clone().list_dead(ListDeadRequest { limit: 0 }).await.unwrap().into_inner();
+    assert_eq!(listed.letters.len(), 1);
+    assert_eq!(listed.letters[0].error, "answered 400");
+    redrive().await.unwrap();
+    let claimed = system.claim(&gateway).await;
+    assert_eq!((claimed.deliveries[0].attempts, claimed.deliveries[0].body.as_str()), (0, "{}"));
+}

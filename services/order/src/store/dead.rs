@@ -1,0 +1,60 @@
+//! Messages that were given up, and how they come back.
+
+use chrono::{DateTime, Utc};
+use sea_orm::ConnectionTrait;
+use uuid::Uuid;
+
+use super::{Store, row, sql};
+use crate::{domain::Delivery, error::Error};
+
+/// A message that was given up.
+#[derive(Debug)]
+pub struct DeadLetter {
+    /// What was to be delivered.
+    pub delivery: Delivery,
+    /// What went wrong last.
+    pub error: String,
+    /// When it was given up.
+    pub died_at: DateTime<Utc>,
+}
+
+impl Store {
+    /// Messages that were given up, newest first.
+    ///
+    /// # Errors
+    /// When the database fails or a row cannot be.
+    pub async fn dead(&self, limit: u32) -> Result<Vec<DeadLetter>, Error> {
+        let statement = sql(
+            "SELECT o.*, e.raw_json FROM orders.outbox o JOIN orders.events e ON e.id = o.event_id
+             WHERE o.status = 'DEAD' ORDER BY o.updated_at DESC, o.id LIMIT $1",
+            [i64::from(limit).into()],
+        );
+        let found = self.db.query_all_raw(statement).await?;
+        let letters = found.iter().map(|found| {
+            Ok(DeadLetter {
+                delivery: row::delivery(found)?,
+                error: found.try_get("", "last_error")?,
+                died_at: found.try_get("", "updated_at")?,
+            })
+        });
+        letters.collect()
+    }
+
+    /// Brings a dead message back: due now, from the start of the schedule, and no longer too old.
+    ///
+    /// # Errors
+    /// When there is no dead one of that id, or the database fails.
+    pub async fn redrive(&self, delivery: Uuid) -> Result<(), Error> {
+        let statement = sql(
+            "UPDATE orders.outbox
+             SET status = 'PENDING', attempts = 0, due_at = now(), lease_until = now(), expires_at = NULL,
+                 updated_at = now()
+             WHERE id = $1 AND status = 'DEAD'",
+            [delivery.into()],
+        );
+        match self.db.execute_raw(statement).await?.rows_affected() {
+            0 => Err(Error::NotDead(delivery)),
+            _ => Ok(()),
+        }
+    }
+}

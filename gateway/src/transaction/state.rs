@@ -360,7 +360,7 @@ impl Head {
             self.sent.iter().any(|s| s.message_id == message.message_id && s.action == message.action);
         let counts = match &self.order {
             Some(known) if known.id == head.id => {
-                (asked || message.action == Action::Status) && known.progress.leads_to(head.progress)
+                (asked || self.is_sellers_word(message)) && known.progress.leads_to(head.progress)
             }
             Some(known) => asked && message.action == Action::Init && known.progress.is_over(),
             None => asked && message.action == Action::Init,
@@ -378,6 +378,16 @@ impl Head {
         self.order = Some(head.clone());
         self.updated_at = message.at;
         Some((self, heard.edits()))
+    }
+}
+
+impl Head {
+    /// An unasked on_status counts from whom the order was asked for, and from nobody else.
+    fn is_sellers_word(&self, message: &Message<'_>) -> bool {
+        let about_orders = |sent: &&Sent| !matches!(sent.action, Action::Discover | Action::Select);
+        message.action == Action::Status
+            && message.bpp_id.is_some()
+            && self.sent.iter().filter(about_orders).any(|sent| sent.bpp_id.as_deref() == message.bpp_id)
     }
 }
 

@@ -1,7 +1,7 @@
 //! `GET` and `DELETE /api/transactions`, `GET /api/transactions/{id}[/events]`.
 
 use axum::{
-    extract::{Path, State},
+    extract::{Path, State, rejection::PathRejection},
     response::{IntoResponse, Response},
 };
 use p2p_domain::TransactionId;
@@ -31,9 +31,15 @@ pub async fn list(State(app): State<App>, page: PageQuery) -> Response {
     }
 }
 
+/// What is no id, or no UTF-8, is no transaction's.
+fn known_id(id: Result<Path<String>, PathRejection>) -> Result<TransactionId, ApiError> {
+    let Path(id) = id.map_err(|_not_utf8| not_found())?;
+    TransactionId::parse(&id).map_err(|_unknown| not_found())
+}
+
 /// One state.
-pub async fn show(State(app): State<App>, Path(id): Path<String>) -> Response {
-    let Ok(id) = TransactionId::parse(&id) else { return not_found().into_response() };
+pub async fn show(State(app): State<App>, id: Result<Path<String>, PathRejection>) -> Response {
+    let Ok(id) = known_id(id) else { return not_found().into_response() };
     match app.transactions.show(&id).await {
         Ok(Some(state)) => json(&state),
         Ok(None) => not_found().into_response(),
@@ -91,15 +97,22 @@ impl Shown {
 }
 
 /// The messages of one transaction in order of acceptance, both ways, with their exact text.
-pub async fn events(State(app): State<App>, Path(id): Path<String>, page: PageQuery) -> Response {
-    match list_events(&app, id, page).await {
+pub async fn events(
+    State(app): State<App>,
+    id: Result<Path<String>, PathRejection>,
+    page: PageQuery,
+) -> Response {
+    let listed = match known_id(id) {
+        Ok(id) => list_events(&app, id, page).await,
+        Err(error) => Err(error),
+    };
+    match listed {
         Ok(events) => json(&events),
         Err(error) => error.into_response(),
     }
 }
 
-async fn list_events(app: &App, id: String, page: PageQuery) -> Result<Events, ApiError> {
-    let transaction = TransactionId::parse(&id).map_err(|_unknown| not_found())?;
+async fn list_events(app: &App, transaction: TransactionId, page: PageQuery) -> Result<Events, ApiError> {
     let after_seq = match page.cursor.as_str() {
         "" => 0,
         cursor => cursor.parse().map_err(|_e| ApiError::bad_request("cursor is not one of ours"))?,
@@ -117,5 +130,5 @@ async fn list_events(app: &App, id: String, page: PageQuery) -> Result<Events, A
     }
     let next_cursor = found.events.last().filter(|_| found.more).map(|event| event.seq.to_string());
     let events = found.events.into_iter().map(Shown::of).collect::<Result<_, _>>()?;
-    Ok(Events { transaction_id: id, events, next_cursor })
+    Ok(Events { transaction_id: transaction.to_string(), events, next_cursor })
 }

@@ -224,8 +224,8 @@ pub enum Heard {
 pub enum Step<'a> {
     /// It sends a request that puts these parts aside.
     Request(Message<'a>, Vec<(Part, String)>),
-    /// Its request was refused, or never made.
-    Refused(&'a str, DateTime<Utc>, ErrorBody),
+    /// Its request was refused, or never made: as of the request.
+    Refused(&'a str, ErrorBody),
     /// It heard a callback.
     Callback(Message<'a>, Heard),
 }
@@ -235,9 +235,9 @@ pub fn step(head: Option<&Head>, step: &Step<'_>) -> Option<(Head, Vec<Edit>)> {
     match (head, step) {
         (None, Step::Request(message, parts)) => Some(begin(message, parts)),
         (Some(head), Step::Request(message, parts)) => Some(head.clone().request(message, parts)),
-        (Some(head), Step::Refused(message_id, at, error)) => {
+        (Some(head), Step::Refused(message_id, error)) => {
             let open = head.open.as_ref().filter(|open| open.request.message_id == *message_id)?;
-            Some(head.clone().fail(open.before, *at, error))
+            Some(head.clone().fail(open.before, open.at, error))
         }
         (Some(head), Step::Callback(message, heard)) => head.clone().callback(message, heard),
         (None, Step::Callback(message, heard)) => first_heard(message, heard),
@@ -499,7 +499,7 @@ mod tests {
     fn a_refusal_drops_what_was_set_aside_and_restores_the_status() {
         let mut steps = selected();
         steps.push(request("s-2", Action::Select, 8));
-        steps.push(Step::Refused("s-2", at(9), error()));
+        steps.push(Step::Refused("s-2", error()));
         let before = run(&steps[..5]);
         let (head, edits) = step(Some(&before), &steps[5]).unwrap();
         assert_eq!((head.status, head.error), (Status::Initializing, Some(error())));
@@ -521,7 +521,7 @@ mod tests {
         let late = heard("s", Action::Select, 9, Heard::Quote);
         let unasked = heard("x", Action::Confirm, 9, order("ACTIVE"));
         let repeated = heard("i", Action::Init, 9, order("PENDING"));
-        for ignored in [late, unasked, repeated, Step::Refused("s", at(9), error())] {
+        for ignored in [late, unasked, repeated, Step::Refused("s", error())] {
             assert_eq!(step(Some(&head), &ignored), None, "{ignored:?}");
         }
     }

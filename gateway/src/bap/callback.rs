@@ -231,7 +231,7 @@ struct Criteria {
 }
 
 async fn wanted(app: &App, transaction: &TransactionId) -> Result<Option<(Energy, TimeWindow)>, ApiError> {
-    let state = app.transactions.load(transaction, &[Part::Criteria]).await?;
+    let state = app.transactions.newest(transaction, &[Part::Criteria]).await?;
     let criteria = state.part(Part::Criteria).and_then(|json| serde_json::from_str::<Criteria>(json).ok());
     let wanted = criteria.and_then(|criteria| {
         let window = TimeWindow::try_from(criteria.time_window.as_ref()?).ok()?;

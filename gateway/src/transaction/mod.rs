@@ -13,10 +13,12 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use p2p_domain::{ParticipantId, TransactionId};
-use p2p_proto::order::{ClearTransactionsRequest, mailbox_service_client::MailboxServiceClient};
+use p2p_proto::order::{
+    ClearTransactionsRequest, GetTransactionRequest, mailbox_service_client::MailboxServiceClient,
+};
 use p2p_runtime::{Stop, Tasks, grpc::DeadlineChannel};
 use tokio::sync::mpsc;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::beckn::instant;
 use cache::{Applied, Cache, Cached};
@@ -116,6 +118,30 @@ impl Transactions {
         match self.cache.read(transaction, parts).await {
             Ok(Some(cached)) => Ok(Loaded(cached)),
             Ok(None) | Err(_) => self.rebuild(transaction).await,
+        }
+    }
+
+    /// The state with some parts, as right as the mailbox has it: for what is decided on its ground and not compared
+    /// with the mailbox afterwards.
+    ///
+    /// # Errors
+    /// When the mailbox does not answer.
+    pub async fn newest(&self, transaction: &TransactionId, parts: &[Part]) -> Result<Loaded, Status> {
+        let state = self.load(transaction, parts).await?;
+        if self.fresh.is(transaction, state.buyer_seq()) {
+            return Ok(state);
+        }
+        let request =
+            GetTransactionRequest { bap_id: self.bap.to_string(), transaction_id: transaction.to_string() };
+        match self.mailbox.clone().get_transaction(request).await {
+            Ok(found)
+                if found.get_ref().transaction.as_ref().map(|t| t.buyer_seq) == Some(state.buyer_seq()) =>
+            {
+                Ok(state)
+            }
+            Err(status) if status.code() == Code::NotFound => Ok(Loaded::default()),
+            Ok(_newer) => self.rebuild(transaction).await,
+            Err(status) => Err(status),
         }
     }
 

@@ -71,7 +71,7 @@ fn offer() -> Value {
 fn catalog() -> Value {
     let attributes = json!({
         "sourceType": "x", "deliveryMode": "y", "meterId": "z", "availableQuantity": 9,
-        "productionWindow": [{"startTime": S, "endTime": S}],
+        "productionWindow": [millis()],
     });
     let item = json!({"id": "i", "provider_id": "p", "itemAttributes": attributes, "offers": [offer()]});
     json!({"providers": [{"id": "p", "descriptor": {"name": "n"}, "items": [item]}]})
@@ -177,7 +177,7 @@ fn message(action: &str) -> Value {
         "discover" => json!({
             "intent": {
                 "item": {"itemAttributes": {"sourceType": "x", "deliveryMode": "y", "availableQuantity": 3}},
-                "fulfillment": {"time": {"startTime": S, "endTime": S}},
+                "fulfillment": {"time": millis()},
                 "quantity": {"value": 3, "unit": "kWh"},
             },
             "filters": {"type": "jsonpath", "expression": "e"},

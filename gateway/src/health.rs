@@ -48,7 +48,8 @@ pub async fn live() -> Response {
 
 /// `GET /health/ready`: trades can be accepted.
 pub async fn ready(State(app): State<App>) -> Response {
-    let ready = databases(&app).await.values().all(|well| *well);
+    let joined = app.exchange.gateway().is_ok();
+    let ready = joined && databases(&app).await.values().all(|well| *well);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     reply::json_with(status, &serde_json::json!({ "status": if ready { "ok" } else { "unavailable" } }))
 }

@@ -8,6 +8,8 @@ use axum::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tonic::{Code, Status};
 
+use crate::beckn::is_too_deep;
+
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 /// A JSON text with its status.
@@ -140,6 +142,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
         let text = if text.trim().is_empty() { "{}" } else { text.trim_start() };
         if !text.starts_with('{') {
             return Err(ApiError::bad_request("the body must be a JSON object"));
+        }
+        if is_too_deep(text) {
+            return Err(ApiError::bad_request("the body is nested too deeply"));
         }
         let value = serde_json::from_str(text)
             .map_err(|e| ApiError::bad_request(format!("the body cannot be read: {e}")))?;

@@ -1,6 +1,7 @@
 //! Callbacks to the buyer's side: recorded once, applied to the buyer's state, answered.
 
 use axum::response::Response;
+use chrono::{DateTime, Utc};
 use p2p_domain::{Energy, TimeWindow, TransactionId};
 use p2p_proto::{
     order::{Outcome, ReceivedMessage, RecordRequest, Verdict},
@@ -32,6 +33,9 @@ const USUAL_KWH: i64 = 30;
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BuyerParts {
+    /// When the buyer's side sent or heard the message, by this program's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<DateTime<Utc>>,
     /// What was looked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discovery_criteria: Option<Box<RawValue>>,
@@ -117,9 +121,10 @@ async fn take(app: &App, action: Action, envelope: &Envelope<'_>, body: &str) ->
     }
     // Read it once before it is recorded: what cannot be parsed is refused.
     heard(action, envelope, &BuyerParts::default()).map_err(|invalid| ApiError::bad_request(invalid.why))?;
-    let (own, mut answer) = what_it_adds(app, action, envelope).await?;
+    let (mut own, mut answer) = what_it_adds(app, action, envelope).await?;
     let sender = context.bpp_id.as_ref().map_or(CDS, |id| id.as_str());
     let now = app.clock.now();
+    own.at = Some(now);
     let request = RecordRequest {
         gateway: Some(app.exchange.gateway()?),
         message: Some(ReceivedMessage {
@@ -223,7 +228,8 @@ struct Criteria {
 }
 
 async fn wanted(app: &App, transaction: &TransactionId) -> Result<Option<(Energy, TimeWindow)>, ApiError> {
-    let state = app.transactions.load(transaction, &[Part::Criteria]).await?;
+    let cached = app.transactions.load(transaction, &[Part::Criteria]).await?;
+    let state = app.transactions.newer(transaction, &cached).await?.unwrap_or(cached);
     let criteria = state.part(Part::Criteria).and_then(|json| serde_json::from_str::<Criteria>(json).ok());
     let wanted = criteria.and_then(|criteria| {
         let window = TimeWindow::try_from(criteria.time_window.as_ref()?).ok()?;

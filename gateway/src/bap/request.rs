@@ -127,11 +127,12 @@ impl App {
         &self,
         transaction: &TransactionId,
         seen_buyer_seq: i64,
-        outgoing: Outgoing,
+        mut outgoing: Outgoing,
     ) -> Result<Option<(String, Box<RawValue>)>, ApiError> {
         let us = &self.config.identity;
         let bpp = outgoing.bpp_id.as_ref().map(|id| (id, us.bpp_uri.as_str()));
         let now = self.clock.now();
+        outgoing.parts.at = Some(now);
         let context =
             Context::request(outgoing.action, now, transaction.clone(), (&us.bap_id, &us.bap_uri), bpp);
         let body = raw(&Request { context: &context, message: &outgoing.message })?.get().to_owned();

@@ -157,7 +157,7 @@ impl Exchange {
             }
         };
         if let Ok(transaction) = sent.transaction_id.parse::<TransactionId>() {
-            let step = Step::Refused(&sent.message_id, self.clock.now(), error);
+            let step = Step::Refused(&sent.message_id, error);
             self.transactions.apply(&transaction, buyer_seq, &step).await;
         }
     }

@@ -11,6 +11,7 @@ use fred::{
     prelude::{Builder, Config, Error, ReconnectPolicy},
     types::{Value, scripts::Script},
 };
+use futures::future::join_all;
 use p2p_domain::TransactionId;
 
 use super::state::{Edit, Head, Part};
@@ -122,9 +123,11 @@ impl Cache {
         self.pool.next().with_options(&options)
     }
 
-    /// Whether Redis answers.
+    /// Whether Redis answers on any connection.
     pub async fn is_connected(&self) -> bool {
-        self.client().ping::<Value>(None).await.is_ok()
+        let clients: Vec<_> = (0..POOL).map(|_| self.client()).collect();
+        let pings = clients.iter().map(|client| client.ping::<Value>(None));
+        join_all(pings).await.iter().any(Result::is_ok)
     }
 
     /// The head and some parts of a state; none when there is no state.

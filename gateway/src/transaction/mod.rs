@@ -130,7 +130,8 @@ impl Transactions {
     /// # Errors
     /// When the mailbox does not answer.
     pub async fn newer(&self, transaction: &TransactionId, known: &Loaded) -> Result<Option<Loaded>, Status> {
-        if !known.may_be_stale || self.newest(transaction).await? == Some(known.buyer_seq()) {
+        let right = !known.may_be_stale || self.fresh.is(transaction, known.buyer_seq());
+        if right || self.newest(transaction).await? == Some(known.buyer_seq()) {
             return Ok(None);
         }
         self.rebuild(transaction).await.map(Some)

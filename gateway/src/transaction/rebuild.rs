@@ -59,9 +59,9 @@ impl Transactions {
 /// Applies one event as it was applied when it happened. An event that says nothing to the buyer changes nothing.
 fn replay(state: &mut Cached, event: &Event) {
     let Ok(action) = event.action.parse::<Action>() else { return };
-    let Ok(at) = event.created_at.map(p2p_proto::utc).transpose() else { return };
-    let at = at.unwrap_or_default();
+    let Ok(logged_at) = event.created_at.map(p2p_proto::utc).transpose() else { return };
     let own: BuyerParts = serde_json::from_str(&event.buyer_json).unwrap_or_default();
+    let at = own.at.or(logged_at).unwrap_or_default();
     let Ok(envelope) = Envelope::read(&event.raw_json, &event.action) else { return };
     let bpp_id = envelope.context.bpp_id.as_ref().map(|id| id.as_str());
     let message = Message { message_id: &event.message_id, action, bpp_id, at };
@@ -69,7 +69,7 @@ fn replay(state: &mut Cached, event: &Event) {
         take(state, &Step::Request(message, own.request_parts()));
         if let Some(refusal) = &event.refusal {
             let error = ErrorBody::new(&refusal.code, &refusal.message);
-            take(state, &Step::Refused(&event.message_id, at, error));
+            take(state, &Step::Refused(&event.message_id, error));
         }
     } else if let Ok(heard) = callback::heard(action, &envelope, &own) {
         take(state, &Step::Callback(message, heard));

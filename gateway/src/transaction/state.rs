@@ -168,8 +168,8 @@ pub enum Heard {
 pub enum Step<'a> {
     /// It sends a request that puts these parts aside.
     Request(Message<'a>, Vec<(Part, String)>),
-    /// Its request was refused, or never made.
-    Refused(&'a str, DateTime<Utc>, ErrorBody),
+    /// Its request was refused, or never made: as of the request.
+    Refused(&'a str, ErrorBody),
     /// It heard a callback.
     Callback(Message<'a>, Heard),
 }
@@ -179,9 +179,9 @@ pub fn step(head: Option<&Head>, step: &Step<'_>) -> Option<(Head, Vec<Edit>)> {
     match (head, step) {
         (None, Step::Request(message, parts)) => Some(begin(message, parts)),
         (Some(head), Step::Request(message, parts)) => Some(head.clone().request(message, parts)),
-        (Some(head), Step::Refused(message_id, at, error)) => {
+        (Some(head), Step::Refused(message_id, error)) => {
             let open = head.open.as_ref().filter(|open| open.request.message_id == *message_id)?;
-            Some(head.clone().fail(open.before, *at, error))
+            Some(head.clone().fail(open.before, open.at, error))
         }
         (Some(head), Step::Callback(message, heard)) => head.clone().callback(message, heard),
         (None, Step::Callback(message, heard)) => first_heard(message, heard),
@@ -304,7 +304,7 @@ impl Head {
             self.sent.iter().any(|s| s.message_id == message.message_id && s.action == message.action);
         let counts = match &self.order {
             Some(known) if known.id == head.id => {
-                (asked || message.action == Action::Status) && known.progress.leads_to(head.progress)
+                (asked || self.is_sellers_word(message)) && known.progress.leads_to(head.progress)
             }
             Some(known) => asked && message.action == Action::Init && known.progress.is_over(),
             None => asked && message.action == Action::Init,
@@ -322,6 +322,16 @@ impl Head {
         self.order = Some(head.clone());
         self.updated_at = message.at;
         Some((self, heard.edits()))
+    }
+}
+
+impl Head {
+    /// An unasked on_status counts from whom the order was asked for, and from nobody else.
+    fn is_sellers_word(&self, message: &Message<'_>) -> bool {
+        let about_orders = |sent: &&Sent| !matches!(sent.action, Action::Discover | Action::Select);
+        message.action == Action::Status
+            && message.bpp_id.is_some()
+            && self.sent.iter().filter(about_orders).any(|sent| sent.bpp_id.as_deref() == message.bpp_id)
     }
 }
 

@@ -80,7 +80,7 @@ fn a_trade_goes_from_discovering_to_active() {
 fn a_refusal_drops_what_was_set_aside_and_restores_the_status() {
     let mut steps = selected();
     steps.push(request("s-2", Action::Select, 8));
-    steps.push(Step::Refused("s-2", at(9), error()));
+    steps.push(Step::Refused("s-2", error()));
     let before = run(&steps[..5]);
     let (head, edits) = step(Some(&before), &steps[5]).unwrap();
     assert_eq!((head.status, head.error), (Status::Initializing, Some(error())));
@@ -102,7 +102,7 @@ fn a_late_callback_and_one_that_nobody_asked_for_change_nothing() {
     let late = heard("s", Action::Select, 9, Heard::Quote);
     let unasked = heard("x", Action::Confirm, 9, order("ACTIVE"));
     let repeated = heard("i", Action::Init, 9, order("PENDING"));
-    for ignored in [late, unasked, repeated, Step::Refused("s", at(9), error())] {
+    for ignored in [late, unasked, repeated, Step::Refused("s", error())] {
         assert_eq!(step(Some(&head), &ignored), None, "{ignored:?}");
     }
 }

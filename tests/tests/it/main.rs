@@ -1,0 +1,19 @@
+//! The whole system, tried from outside: three services and the gateway, over HTTP and gRPC.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs)]
+
+mod beckn;
+mod callbacks;
+mod client;
+mod crash;
+mod crowd;
+mod drain;
+mod programs;
+mod quantities;
+mod receiver;
+mod redis;
+mod repeated;
+mod shapes;
+mod sql;
+mod system;
+mod trade;
+mod transcript;

@@ -1,0 +1,102 @@
+//! What the tables say.
+
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
+
+use crate::client::until;
+
+/// A look into the database of a system.
+#[derive(Debug, Clone)]
+pub struct Tables(DatabaseConnection);
+
+impl Tables {
+    pub async fn of(url: &str) -> Self {
+        let mut options = ConnectOptions::new(url);
+        options.max_connections(1).sqlx_logging(false);
+        Self(Database::connect(options).await.unwrap())
+    }
+
+    /// One whole number.
+    pub async fn number(&self, sql: &str) -> i64 {
+        let statement = Statement::from_string(DbBackend::Postgres, format!("SELECT ({sql})::bigint AS n"));
+        self.0.query_one_raw(statement).await.unwrap().unwrap().try_get("", "n").unwrap()
+    }
+
+    /// One column of text.
+    pub async fn texts(&self, sql: &str) -> Vec<String> {
+        let statement =
+            Statement::from_string(DbBackend::Postgres, format!("SELECT t FROM ({sql}) AS q (t)"));
+        let rows = self.0.query_all_raw(statement).await.unwrap();
+        rows.iter().map(|row| row.try_get("", "t").unwrap()).collect()
+    }
+
+    /// available, reserved and sold kWh of an offer; guarded and counted alike.
+    pub async fn stock(&self, offer: &str) -> [i64; 3] {
+        let mut guarded = [0; 3];
+        for (n, status) in ["AVAILABLE", "RESERVED", "SOLD"].into_iter().enumerate() {
+            let column = format!("{}_qty", status.to_lowercase());
+            guarded[n] = self
+                .number(&format!("SELECT {column} FROM catalog.catalog_offers WHERE id = '{offer}'"))
+                .await;
+            let counted = self
+                .number(&format!(
+                    "SELECT count(*) FROM catalog.offer_blocks WHERE offer_id = '{offer}' AND status = '{status}'"
+                ))
+                .await;
+            assert_eq!(guarded[n], counted, "{status} of {offer}");
+        }
+        guarded
+    }
+
+    /// Waits until nothing is under way: no open work, no message to be sent.
+    pub async fn quiet(&self) {
+        until("quiet", async || {
+            let open = self.texts(OPEN).await;
+            if open.is_empty() { Ok(()) } else { Err(open.join("\n")) }
+        })
+        .await;
+    }
+
+    /// design.md section 8, as far as a quiet system without cancels and expiry shows it.
+    pub async fn is_sound(&self) {
+        self.quiet().await;
+        for (what, sql) in UNSOUND {
+            let found = self.texts(sql).await;
+            assert!(found.is_empty(), "{what}: {found:#?}");
+        }
+    }
+}
+
+const OPEN: &str = "
+    SELECT action || ' ' || message_id || ' is ' || status || ' under ' || lease_gateway
+    FROM orders.inbox WHERE status <> 'DONE'
+    UNION ALL
+    SELECT action || ' ' || message_id || ' to ' || uri || ' after ' || attempts || ' tries: ' || last_error
+    FROM orders.outbox WHERE status = 'PENDING'";
+
+const UNSOUND: [(&str, &str); 6] = [
+    ("counters that do not add up", "
+        SELECT id FROM catalog.catalog_offers WHERE available_qty + reserved_qty + sold_qty <> max_qty
+        UNION ALL
+        SELECT id FROM catalog.catalog_items WHERE available_qty + reserved_qty + sold_qty <> total_qty"),
+    ("blocks that are not what the counters say", "
+        SELECT o.id FROM catalog.catalog_offers o
+        WHERE (SELECT coalesce(sum(blocks), 0) FROM catalog.block_runs WHERE offer_id = o.id AND status = 'SOLD') <> sold_qty
+           OR (SELECT coalesce(sum(blocks), 0) FROM catalog.block_runs WHERE offer_id = o.id AND status = 'RESERVED') <> reserved_qty
+           OR (SELECT coalesce(sum(blocks), 0) FROM catalog.block_runs WHERE offer_id = o.id AND status = 'AVAILABLE') <> available_qty"),
+    ("ACTIVE without SOLD blocks, PENDING without HELD ones", "
+        SELECT o.id::text || ' ' || o.status || ' ' || coalesce(r.status, 'nothing') FROM orders.orders o
+        LEFT JOIN catalog.reservations r ON r.order_id = o.id::text
+        WHERE (o.status = 'ACTIVE') <> coalesce(r.status = 'SOLD', false)
+           OR (o.status = 'PENDING') <> coalesce(r.status = 'HELD', false)
+           OR o.status = 'DRAFT'"),
+    ("blocks of no order", "
+        SELECT r.order_id FROM catalog.reservations r
+        WHERE r.status IN ('HELD', 'SOLD') AND NOT EXISTS (SELECT 1 FROM orders.orders o WHERE o.id::text = r.order_id)"),
+    ("an acknowledged action with more or less than one callback", "
+        SELECT i.action || ' ' || i.message_id || ' has ' || count(o.id) FROM orders.inbox i
+        LEFT JOIN orders.outbox o ON o.action = 'on_' || i.action AND o.message_id = i.message_id AND o.bap_id = i.bap_id
+        WHERE i.action NOT LIKE 'on\\_%' AND i.error_code IS NULL
+        GROUP BY i.action, i.message_id HAVING count(o.id) <> 1"),
+    ("an order that was sold at another price than it was quoted", "
+        SELECT id::text FROM orders.orders WHERE (quote_json ->> 'price')::numeric <> total_price"),
+];

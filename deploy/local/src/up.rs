@@ -210,8 +210,8 @@ impl Launcher<'_> {
         system.add(self.program("gateway", &environment)?);
         let bap_url = addresses::url(self.addresses.bap);
         let cds_url = addresses::url(self.addresses.cds);
-        for url in [&bap_url, &cds_url] {
-            system.while_alive(healthy(url)).await?;
+        for url in [format!("{bap_url}/health/ready"), format!("{cds_url}/health")] {
+            system.while_alive(healthy(&url)).await?;
         }
         Ok(RunFile { pid: std::process::id(), bap_url, cds_url, environment })
     }
@@ -303,12 +303,12 @@ async fn healthy(url: &str) -> anyhow::Result<()> {
     let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
     let deadline = Instant::now() + READY_WITHIN;
     loop {
-        let seen = match client.get(format!("{url}/health")).send().await {
+        let seen = match client.get(url).send().await {
             Ok(answer) if answer.status().is_success() => return Ok(()),
             Ok(answer) => answer.status().to_string(),
             Err(error) => error.to_string(),
         };
-        anyhow::ensure!(Instant::now() < deadline, "{url}/health does not answer 200: {seen}");
+        anyhow::ensure!(Instant::now() < deadline, "{url} does not answer 200: {seen}");
         sleep(POLL).await;
     }
 }

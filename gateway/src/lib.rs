@@ -19,8 +19,9 @@ pub use config::{Config, Identity};
 
 use std::future::IntoFuture;
 
+use axum::serve::ListenerExt;
 use p2p_runtime::{Stop, Tasks, unless_stalled};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::app::App;
 
@@ -47,12 +48,21 @@ pub async fn serve(config: Config, listeners: Listeners, stop: Stop) -> anyhow::
     let stopped = || stop.clone().cancelled_owned();
     let http = async {
         tokio::try_join!(
-            axum::serve(listeners.prosumer, prosumer).with_graceful_shutdown(stopped()).into_future(),
-            axum::serve(listeners.cds, cds).with_graceful_shutdown(stopped()).into_future(),
+            axum::serve(listeners.prosumer.tap_io(without_delay), prosumer)
+                .with_graceful_shutdown(stopped())
+                .into_future(),
+            axum::serve(listeners.cds.tap_io(without_delay), cds)
+                .with_graceful_shutdown(stopped())
+                .into_future(),
         )
     };
     unless_stalled(&stop, http).await?;
     tasks.drained().await;
     app.exchange.leave().await;
     Ok(())
+}
+
+/// Small answers leave at once. A socket that cannot be set so is slower, nothing else.
+fn without_delay(stream: &mut TcpStream) {
+    let _ = stream.set_nodelay(true);
 }

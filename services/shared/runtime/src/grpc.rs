@@ -5,11 +5,10 @@ use std::{net::SocketAddr, time::Duration};
 use p2p_proto::FILE_DESCRIPTOR_SET;
 use sea_orm::DatabaseConnection;
 use tokio::{net::TcpListener, time::timeout};
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{
     Request, Status,
     service::{Interceptor, Routes, interceptor::InterceptedService},
-    transport::{Channel, Endpoint, Server},
+    transport::{Channel, Endpoint, Server, server::TcpIncoming},
 };
 use tonic_health::{ServingStatus, server::HealthReporter};
 
@@ -42,11 +41,12 @@ pub async fn serve(
         .add_service(health)
         .add_service(reflection(services).with_service_name(REFLECTION_V1).build_v1()?)
         .add_service(reflection(services).with_service_name(REFLECTION_V1ALPHA).build_v1alpha()?);
+    // Without it small frames wait for the peer's delayed acknowledgement, 40 ms each.
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let server = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
-        .tcp_nodelay(true)
         .add_routes(routes)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.clone().cancelled_owned());
+        .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
     unless_stalled(&stop, server).await?;
     tasks.drained().await;
     Ok(())

@@ -8,7 +8,7 @@ use axum::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tonic::{Code, Status};
 
-use crate::beckn::is_too_deep;
+use crate::beckn::unfit;
 
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
@@ -143,8 +143,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
         if !text.starts_with('{') {
             return Err(ApiError::bad_request("the body must be a JSON object"));
         }
-        if is_too_deep(text) {
-            return Err(ApiError::bad_request("the body is nested too deeply"));
+        if let Some(why) = unfit(text) {
+            return Err(ApiError::bad_request(why));
         }
         let value = serde_json::from_str(text)
             .map_err(|e| ApiError::bad_request(format!("the body cannot be read: {e}")))?;

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Context, ErrorBody, is_too_deep};
+use super::{Context, ErrorBody, unfit};
 
 /// A message that cannot be read, with its context as far as there is one.
 #[derive(Debug, Clone)]
@@ -56,8 +56,8 @@ impl<'a> Envelope<'a> {
         if !body.trim_start().starts_with('{') {
             return Err(bare("the body must be a JSON object".into()));
         }
-        if is_too_deep(body) {
-            return Err(bare("the body is nested too deeply".into()));
+        if let Some(why) = unfit(body) {
+            return Err(bare(why.into()));
         }
         let outside: Outside<'a> =
             serde_json::from_str(body).map_err(|e| bare(format!("the body is no Beckn message: {e}")))?;

@@ -2,15 +2,15 @@
 
 mod ack;
 mod context;
-mod depth;
 mod envelope;
 mod error;
+mod fitness;
 mod number;
 pub mod seed;
 
 pub use ack::{Ack, PeerAnswer, acknowledgement};
 pub use context::{Action, Context, instant};
-pub use depth::is_too_deep;
 pub use envelope::{Envelope, Invalid};
 pub use error::{ErrorBody, code};
+pub use fitness::unfit;
 pub use number::{Number, quantity};

@@ -8,10 +8,9 @@ use fred::types::config::{Options, UnresponsiveConfig};
 use fred::{
     clients::Pool,
     interfaces::{ClientLike, HashesInterface, KeysInterface, SetsInterface},
-    prelude::{Builder, Config, Error, ReconnectPolicy},
+    prelude::{Builder, Config, Error, ErrorKind, ReconnectPolicy},
     types::{Value, scripts::Script},
 };
-use futures::future::join_all;
 use p2p_domain::TransactionId;
 
 use super::state::{Edit, Head, Part};
@@ -118,16 +117,22 @@ impl Cache {
         Ok(Self { pool, apply: Script::from_lua(APPLY) })
     }
 
-    fn client(&self) -> fred::clients::WithOptions<fred::clients::Client> {
+    /// A connection that is there. Without one nothing is waited for: the mailbox has the answer.
+    fn client(&self) -> Result<fred::clients::WithOptions<fred::clients::Client>, Error> {
+        let client = self.pool.next_connected();
+        if !client.is_connected() {
+            return Err(Error::new(ErrorKind::IO, "no connection to Redis"));
+        }
         let options = Options { fail_fast: true, timeout: Some(COMMAND_TIMEOUT), ..Options::default() };
-        self.pool.next().with_options(&options)
+        Ok(client.with_options(&options))
     }
 
-    /// Whether Redis answers on any connection.
+    /// Whether Redis answers.
     pub async fn is_connected(&self) -> bool {
-        let clients: Vec<_> = (0..POOL).map(|_| self.client()).collect();
-        let pings = clients.iter().map(|client| client.ping::<Value>(None));
-        join_all(pings).await.iter().any(Result::is_ok)
+        match self.client() {
+            Ok(client) => client.ping::<Value>(None).await.is_ok(),
+            Err(_away) => false,
+        }
     }
 
     /// The head and some parts of a state; none when there is no state.
@@ -135,14 +140,14 @@ impl Cache {
         let mut fields = vec![HEAD.to_owned(), BUYER_SEQ.to_owned()];
         fields.extend(parts.iter().map(|part| part.name().to_owned()));
         fields.extend(parts.iter().filter(|part| Part::PENDING.contains(part)).map(|part| pending(*part)));
-        let values: Vec<Option<String>> = self.client().hmget(key(transaction), fields.clone()).await?;
+        let values: Vec<Option<String>> = self.client()?.hmget(key(transaction), fields.clone()).await?;
         let found = fields.into_iter().zip(values).filter_map(|(field, value)| Some((field, value?)));
         Ok(Cached::of(found.collect()))
     }
 
     /// Whole states, in the order asked for.
     pub async fn read_all(&self, transactions: &[TransactionId]) -> Result<Vec<Option<Cached>>, Error> {
-        let pipeline = self.client().pipeline();
+        let pipeline = self.client()?.pipeline();
         for transaction in transactions {
             pipeline.hgetall::<(), _>(key(transaction)).await?;
         }
@@ -192,7 +197,7 @@ impl Cache {
         for (op, field, value) in edits {
             arguments.extend([op.to_owned(), field, value]);
         }
-        let client = self.client();
+        let client = self.client()?;
         let keys = vec![key(transaction)];
         let answer: String = self.apply.evalsha_with_reload(&client, keys, arguments).await?;
         if buyer_seq == 1 || expected.is_none() {
@@ -207,7 +212,7 @@ impl Cache {
 
     /// Forgets all states.
     pub async fn clear(&self) -> Result<(), Error> {
-        let client = self.client();
+        let client = self.client()?;
         let members: Vec<String> = client.smembers(ALL).await?;
         for some in members.chunks(TRIM_SAMPLE) {
             let keys: Vec<String> = some.iter().map(|member| format!("txn:{member}")).collect();
@@ -222,7 +227,7 @@ impl Cache {
 
     /// Takes a sample of `txn:all` and removes those whose state has lapsed.
     pub async fn trim(&self) -> Result<(), Error> {
-        let client = self.client();
+        let client = self.client()?;
         let members: Vec<String> = client.srandmember(ALL, Some(TRIM_SAMPLE)).await?;
         if members.is_empty() {
             return Ok(());
@@ -243,7 +248,7 @@ impl Cache {
 
     /// Notes messages for observers: `msg:{direction}:{message_id}`, a field per action.
     pub async fn note(&self, messages: &[super::Noted]) -> Result<(), Error> {
-        let pipeline = self.client().pipeline();
+        let pipeline = self.client()?.pipeline();
         for noted in messages {
             let key = format!("msg:{}:{}", noted.way.as_str(), noted.message_id);
             pipeline.hset::<(), _, _>(&key, (noted.action.as_str(), noted.at.as_str())).await?;

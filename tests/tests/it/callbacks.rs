@@ -143,11 +143,10 @@ async fn a_failure_restores_the_status_and_says_why() {
 }
 
 #[tokio::test]
-async fn a_confirm_that_fails_leaves_the_order_to_be_confirmed() {
+async fn a_confirm_of_an_unknown_order_leaves_the_known_one_to_be_confirmed() {
     let system = System::start().await;
     let trade = system.discover().await;
     let order = trade.ordered(ALPHA, 3).await;
-    // The seller no longer knows its price: what the buyer holds is let go behind its back.
     let gone = trade.ask("confirm", json!({"order_id": "00000000-0000-5000-8000-000000000000"})).await;
     assert_eq!(gone.refused().0, "40403");
     let state = trade.status("CONFIRMING").await;

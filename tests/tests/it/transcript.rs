@@ -288,11 +288,14 @@ async fn a_message_for_another_path_or_without_an_id_is_refused() {
         assert_eq!(answer.verdict(), "NACK", "{message}: {}", answer.text);
         assert!(answer.status < 500, "{message}: {}", answer.text);
     }
-    for id in ["\u{0}", "", "'; DROP TABLE orders.orders"] {
-        let confirm = Message::new(&system, "confirm", "t-1", json!({"order": {"id": id}}));
-        assert_eq!(system.post("/confirm", &confirm.0).await.verdict(), "NACK");
-        let status = Message::new(&system, "status", "t-1", json!({"order_id": id}));
-        assert_eq!(system.post("/status", &status.0).await.verdict(), "NACK");
+    for id in ["\u{0}", "", "'; DROP TABLE orders.orders", "\u{1F31E}", &"x".repeat(100_000)] {
+        for (action, said) in [("confirm", json!({"order": {"id": id}})), ("status", json!({"order_id": id}))]
+        {
+            let message = Message::new(&system, action, "t-1", said);
+            let answer = system.post(&format!("/{action}"), &message.0).await;
+            assert_eq!(answer.verdict(), "NACK");
+            assert!(answer.status < 500, "{action} {}", answer.text);
+        }
     }
     a_trade_works(&system).await;
 }

@@ -19,6 +19,7 @@ pub use config::{Config, Identity};
 
 use std::future::IntoFuture;
 
+use axum::serve::{Listener, ListenerExt};
 use p2p_runtime::{Stop, Tasks};
 use tokio::net::TcpListener;
 
@@ -46,10 +47,19 @@ pub async fn serve(config: Config, listeners: Listeners, stop: Stop) -> anyhow::
     app.exchange.start();
     let stopped = || stop.clone().cancelled_owned();
     tokio::try_join!(
-        axum::serve(listeners.prosumer, prosumer).with_graceful_shutdown(stopped()).into_future(),
-        axum::serve(listeners.cds, cds).with_graceful_shutdown(stopped()).into_future(),
+        axum::serve(at_once(listeners.prosumer), prosumer).with_graceful_shutdown(stopped()).into_future(),
+        axum::serve(at_once(listeners.cds), cds).with_graceful_shutdown(stopped()).into_future(),
     )?;
     app.exchange.drain().await;
     tasks.drained().await;
     Ok(())
+}
+
+/// Connections whose answers do not wait for the client's acknowledgement of earlier packets.
+fn at_once(listener: TcpListener) -> impl Listener<Io: Unpin, Addr = std::net::SocketAddr> {
+    listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "a connection answers with delay");
+        }
+    })
 }

@@ -2,6 +2,7 @@
 
 use axum::{
     extract::{Path, State},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use p2p_domain::TransactionId;
@@ -14,7 +15,7 @@ use serde::Serialize;
 use crate::{
     app::App,
     beckn::instant,
-    reply::{ApiError, PageQuery, json},
+    reply::{ApiError, PageQuery, json, json_text},
 };
 
 const USUALLY_LISTED: u32 = 100;
@@ -35,7 +36,7 @@ pub async fn list(State(app): State<App>, page: PageQuery) -> Response {
 pub async fn show(State(app): State<App>, Path(id): Path<String>) -> Response {
     let Ok(id) = TransactionId::parse(&id) else { return not_found().into_response() };
     match app.transactions.show(&id).await {
-        Ok(Some(state)) => json(&state),
+        Ok(Some(state)) => json_text(StatusCode::OK, state),
         Ok(None) => not_found().into_response(),
         Err(status) => ApiError::from(status).into_response(),
     }

@@ -60,8 +60,15 @@ pub async fn discover(State(app): State<App>, JsonBody(asked): JsonBody<Discover
 }
 
 async fn ask(app: &App, asked: Discover) -> Result<Answer, ApiError> {
-    let transaction_id = asked.transaction_id.clone().unwrap_or_else(TransactionId::random);
-    let (made, ()) = app.request(&transaction_id, &[], &asked).await?;
+    let (transaction_id, (made, ())) = match &asked.transaction_id {
+        Some(id) => (id.clone(), app.request(id, &[], &asked).await?),
+        None => {
+            // There is nothing to read of a transaction that begins here.
+            let id = TransactionId::random();
+            let made = app.request_on(Loaded::default(), &id, &asked).await?;
+            (id, made)
+        }
+    };
     Ok(Answer { status: "ok", transaction_id, made })
 }
 

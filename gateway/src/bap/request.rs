@@ -80,7 +80,17 @@ impl App {
         parts: &[Part],
         asked: &B,
     ) -> Result<(Made, B::With), ApiError> {
-        let mut state = self.transactions.load(transaction, parts).await?;
+        let state = self.transactions.load(transaction, parts).await?;
+        self.request_on(state, transaction, asked).await
+    }
+
+    /// The same, on a state that is known already: that of a transaction which is new has nothing in it.
+    pub(super) async fn request_on<B: Build>(
+        &self,
+        mut state: Loaded,
+        transaction: &TransactionId,
+        asked: &B,
+    ) -> Result<(Made, B::With), ApiError> {
         for _ in 0..TRIES {
             let (outgoing, with) = match asked.build(self, &state).await {
                 Ok(built) => built,
@@ -93,7 +103,7 @@ impl App {
                     None => return Err(refused),
                 },
             };
-            match self.send(transaction, state.buyer_seq(), outgoing).await? {
+            match self.send(transaction, &state, outgoing).await? {
                 Some(made) => return Ok((made, with)),
                 None => state = self.transactions.rebuild(transaction).await?,
             }
@@ -111,7 +121,7 @@ impl App {
     async fn send(
         &self,
         transaction: &TransactionId,
-        seen_buyer_seq: i64,
+        state: &Loaded,
         outgoing: Outgoing,
     ) -> Result<Option<Made>, ApiError> {
         let us = &self.config.identity;
@@ -135,7 +145,7 @@ impl App {
                 lifetime: context.ttl.and_then(|ttl| ttl.0.try_into().ok()),
             }),
             buyer_json: raw(&outgoing.parts)?.get().to_owned(),
-            seen_buyer_seq,
+            seen_buyer_seq: state.buyer_seq(),
         };
         let sent = self.services.mailbox.clone().send(request).await?.into_inner();
         if sent.stale {
@@ -146,7 +156,7 @@ impl App {
             Message { message_id: context.message_id.as_str(), action: outgoing.action, bpp_id, at: now };
         self.transactions.note(Way::Outbound, message.message_id, outgoing.action.as_str(), now);
         let step = Step::Request(message, outgoing.parts.request_parts());
-        self.transactions.apply(transaction, sent.buyer_seq, &step).await;
+        self.transactions.apply_to(state, transaction, sent.buyer_seq, &step).await;
         let sent = Sent {
             delivery_id: sent.delivery_id,
             transaction_id: transaction.to_string(),

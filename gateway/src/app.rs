@@ -1,6 +1,6 @@
 //! What the handlers share.
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use p2p_domain::Clock;
 use p2p_runtime::{Stop, Tasks};
@@ -9,9 +9,12 @@ use crate::{
     config::Config, exchange::Exchange, peers::Peers, services::Services, transaction::Transactions,
 };
 
-/// The gateway's parts. Clones are the same gateway.
+/// The gateway. Clones are the same gateway, and cost next to nothing: every request is served by a few.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+/// The gateway's parts.
+pub struct Parts {
     /// How it is configured.
     pub config: Arc<Config>,
     /// Tells the time.
@@ -24,6 +27,14 @@ pub struct App {
     pub transactions: Transactions,
     /// The path of every action.
     pub exchange: Exchange,
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 impl App {
@@ -48,6 +59,6 @@ impl App {
             tasks,
             stop,
         );
-        Ok(Self { config, clock, services, peers, transactions, exchange })
+        Ok(Self(Arc::new(Parts { config, clock, services, peers, transactions, exchange })))
     }
 }

@@ -111,7 +111,7 @@ impl App {
                     None => return Err(refused),
                 },
             };
-            match self.send(transaction, state.buyer_seq(), outgoing).await? {
+            match self.send(transaction, &state, outgoing).await? {
                 Some((message_id, ack)) => {
                     let transaction_id = transaction.clone();
                     return Ok(json(&Answer { status: "ok", transaction_id, message_id, with, ack }));
@@ -126,7 +126,7 @@ impl App {
     async fn send(
         &self,
         transaction: &TransactionId,
-        seen_buyer_seq: i64,
+        state: &Loaded,
         mut outgoing: Outgoing,
     ) -> Result<Option<(String, Box<RawValue>)>, ApiError> {
         let us = &self.config.identity;
@@ -151,7 +151,7 @@ impl App {
                 lifetime: context.ttl.and_then(|ttl| ttl.0.try_into().ok()),
             }),
             buyer_json: raw(&outgoing.parts)?.get().to_owned(),
-            seen_buyer_seq,
+            seen_buyer_seq: state.buyer_seq(),
         };
         let sent = self.services.mailbox.clone().send(request).await?.into_inner();
         if sent.stale {
@@ -162,7 +162,7 @@ impl App {
             Message { message_id: context.message_id.as_str(), action: outgoing.action, bpp_id, at: now };
         self.transactions.note(Way::Outbound, message.message_id, outgoing.action.as_str(), now);
         let step = Step::Request(message, outgoing.parts.request_parts());
-        self.transactions.apply(transaction, sent.buyer_seq, &step).await;
+        self.transactions.apply_to(state, transaction, sent.buyer_seq, &step).await;
         let sent = Sent {
             delivery_id: sent.delivery_id,
             transaction_id: transaction.to_string(),

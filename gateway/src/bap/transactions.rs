@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{FromRequestParts, Path, State},
-    http::request::Parts,
+    http::{StatusCode, request::Parts},
     response::Response,
 };
 use p2p_domain::TransactionId;
@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::{
     app::App,
     beckn::instant,
-    reply::{ApiError, PageQuery, json},
+    reply::{ApiError, PageQuery, json, json_text},
 };
 
 const USUALLY_LISTED: u32 = 100;
@@ -44,7 +44,7 @@ pub async fn list(State(app): State<App>, page: PageQuery) -> Result<Response, A
 
 /// One state.
 pub async fn show(State(app): State<App>, Named(id): Named) -> Result<Response, ApiError> {
-    Ok(json(&app.transactions.show(&id).await?.ok_or_else(not_found)?))
+    Ok(json_text(StatusCode::OK, app.transactions.show(&id).await?.ok_or_else(not_found)?))
 }
 
 #[derive(Serialize)]

@@ -12,7 +12,10 @@ mod mark;
 
 pub use deliver::Sent;
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    ops::Deref,
+    sync::{Arc, OnceLock},
+};
 
 use p2p_domain::Clock;
 use p2p_proto::order::Gateway;
@@ -23,19 +26,30 @@ use crate::{config::Config, peers::Peers, services::Services, transaction::Trans
 use lease::Leases;
 use mark::Marks;
 
-/// The exchange. Clones are the same.
+/// The exchange. Clones are the same, and cost next to nothing: every task has one.
 #[derive(Clone)]
-pub struct Exchange {
+pub struct Exchange(Arc<Parts>);
+
+/// What the exchange works with.
+pub struct Parts {
     pub(super) config: Arc<Config>,
     pub(super) clock: Clock,
     pub(super) services: Services,
     pub(super) peers: Peers,
     pub(super) transactions: Transactions,
-    gateway: Arc<OnceLock<Gateway>>,
+    gateway: OnceLock<Gateway>,
     leases: Leases,
     marks: Marks,
     tasks: Tasks,
     stop: Stop,
+}
+
+impl Deref for Exchange {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 impl Exchange {
@@ -49,18 +63,18 @@ impl Exchange {
         tasks: &Tasks,
         stop: &Stop,
     ) -> Self {
-        Self {
+        Self(Arc::new(Parts {
             config,
             clock,
             services,
             peers,
             transactions,
-            gateway: Arc::default(),
+            gateway: OnceLock::new(),
             leases: Leases::default(),
             marks: Marks::default(),
             tasks: tasks.clone(),
             stop: stop.clone(),
-        }
+        }))
     }
 
     /// Joins the mailbox as soon as it answers, then takes over what nobody works on.

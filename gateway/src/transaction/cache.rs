@@ -104,6 +104,7 @@ impl Cache {
                 connection.connection_timeout = Duration::from_secs(1);
                 connection.internal_command_timeout = Duration::from_secs(1);
                 connection.max_command_attempts = 1;
+                connection.tcp.nodelay = Some(true);
                 connection.unresponsive = UnresponsiveConfig {
                     max_timeout: Some(Duration::from_secs(1)),
                     interval: Duration::from_millis(250),

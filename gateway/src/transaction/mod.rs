@@ -151,21 +151,37 @@ impl Transactions {
     /// Applies what the buyer's side did or heard as number `buyer_seq` of its transaction. Repeating it changes
     /// nothing. The mailbox has it already, so a cache that fails is only found to be behind.
     pub async fn apply(&self, transaction: &TransactionId, buyer_seq: i64, step: &Step<'_>) {
-        if let Err(error) = self.try_apply(transaction, buyer_seq, step).await {
-            tracing::warn!(%transaction, %error, "the cached state is behind");
-        }
+        let read = async {
+            match buyer_seq {
+                1 => Ok(Cached::default()),
+                _ => self.cache.read(transaction, &[]).await.map(Option::unwrap_or_default),
+            }
+        };
+        let applied = match read.await {
+            Ok(known) => self.try_apply(&known, transaction, buyer_seq, step).await,
+            Err(error) => Err(error.into()),
+        };
+        behind(transaction, applied);
+    }
+
+    /// The same, to a state that was read before: the mailbox has confirmed that the step follows it.
+    pub async fn apply_to(
+        &self,
+        known: &Loaded,
+        transaction: &TransactionId,
+        buyer_seq: i64,
+        step: &Step<'_>,
+    ) {
+        behind(transaction, self.try_apply(&known.state, transaction, buyer_seq, step).await);
     }
 
     async fn try_apply(
         &self,
+        known: &Cached,
         transaction: &TransactionId,
         buyer_seq: i64,
         step: &Step<'_>,
     ) -> anyhow::Result<()> {
-        let known = match buyer_seq {
-            1 => Cached::default(),
-            _ => self.cache.read(transaction, &[]).await?.unwrap_or_default(),
-        };
         let applied = match known.buyer_seq {
             seq if seq + 1 == buyer_seq => {
                 let next = state::step(known.head.as_ref(), step);
@@ -209,6 +225,12 @@ impl Transactions {
             Noted { way, message_id: message_id.to_owned(), action: action.to_owned(), at: instant(at) };
         // Observers decide nothing: under pressure they miss some.
         let _ = self.notes.try_send(noted);
+    }
+}
+
+fn behind(transaction: &TransactionId, applied: anyhow::Result<()>) {
+    if let Err(error) = applied {
+        tracing::warn!(%transaction, %error, "the cached state is behind");
     }
 }
 

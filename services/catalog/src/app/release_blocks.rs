@@ -35,8 +35,8 @@ async fn release(tx: Tx<'_>, order: OrderId, reason: &str) -> Result<Reservation
     };
     let Some(state) = found.state.released(reason) else { return Ok(found) };
     let released = Reservation { order, state };
+    tx.update_reservation(&released).await?;
     move_counters(tx, Move::Release, released.state.lots()).await?;
     free_runs(tx, &released).await?;
-    tx.update_reservation(&released).await?;
     Ok(released)
 }

@@ -23,8 +23,8 @@ async fn take_back(tx: Tx<'_>, order: OrderId) -> Result<Reservation, Error> {
     };
     let Some(state) = found.state.returned() else { return Ok(found) };
     let returned = Reservation { order, state };
+    tx.update_reservation(&returned).await?;
     move_counters(tx, Move::Return, returned.state.lots()).await?;
     free_runs(tx, &returned).await?;
-    tx.update_reservation(&returned).await?;
     Ok(returned)
 }

@@ -23,8 +23,8 @@ async fn sell(tx: Tx<'_>, order: OrderId) -> Result<Reservation, Error> {
     };
     let Some(state) = found.state.sold() else { return Ok(found) };
     let sold = Reservation { order, state };
+    tx.update_reservation(&sold).await?;
     move_counters(tx, Move::Sell, sold.state.lots()).await?;
     tx.sell_runs(order).await?;
-    tx.update_reservation(&sold).await?;
     Ok(sold)
 }

@@ -1,6 +1,7 @@
 //! Steps that the stock commands share. Each command locks in one order: the reservation, the items, the offers;
 //! only then, in statements of their own, does it look at runs. A statement sees what was committed when it
-//! began, so one that waited for a lock must not also choose blocks.
+//! began, so one that waited for a lock must not also choose blocks. What needs no item's or offer's lock is written
+//! before them: all buyers of a hot offer wait for that lock.
 
 use crate::{
     Error,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult};
 use uuid::Uuid;
 
 use super::{
@@ -103,11 +103,11 @@ pub(super) async fn load(tx: &DatabaseTransaction, periods: Periods, ops: &[Op])
         refused: HashMap::new(),
     };
     lock(tx, periods, &scopes, &mut loaded).await?;
-    if loaded.trades.len() < scopes.len() {
-        let new: BTreeSet<_> =
-            scopes.iter().copied().filter(|scope| !loaded.trades.contains_key(scope)).collect();
-        insert(tx, &new).await?;
-        lock(tx, periods, &new, &mut loaded).await?;
+    let new = missing(&scopes, &loaded);
+    if !new.is_empty() {
+        insert(tx, periods, &new, &mut loaded).await?;
+        // What another writer has made meanwhile.
+        lock(tx, periods, &missing(&new, &loaded), &mut loaded).await?;
     }
     drop(scopes);
     loaded.refused = refused;
@@ -116,6 +116,10 @@ pub(super) async fn load(tx: &DatabaseTransaction, periods: Periods, ops: &[Op])
     orders(tx, ops, &mut loaded).await?;
     quotes(tx, ops, &mut loaded).await?;
     Ok(loaded)
+}
+
+fn missing<'a>(scopes: &BTreeSet<&'a TransactionKey>, loaded: &Loaded) -> BTreeSet<&'a TransactionKey> {
+    scopes.iter().copied().filter(|scope| !loaded.trades.contains_key(scope)).collect()
 }
 
 fn scope(op: &Op) -> Option<&TransactionKey> {
@@ -158,8 +162,13 @@ async fn lock(
          FOR UPDATE OF t",
         [baps.into(), transactions.into()],
     );
-    for found in tx.query_all_raw(statement).await? {
-        let scope = row::scope(&found)?;
+    locked(&tx.query_all_raw(statement).await?, periods, loaded)
+}
+
+/// Rows that this transaction has locked.
+fn locked(rows: &[QueryResult], periods: Periods, loaded: &mut Loaded) -> Result<(), Error> {
+    for found in rows {
+        let scope = row::scope(found)?;
         let trade = LoadedTrade {
             seq: found.try_get("", "seq")?,
             buyer_seq: found.try_get("", "buyer_seq")?,
@@ -177,16 +186,22 @@ async fn lock(
     Ok(())
 }
 
-async fn insert(tx: &DatabaseTransaction, scopes: &BTreeSet<&TransactionKey>) -> Result<(), Error> {
+/// Makes new trades. Who makes a row has it locked.
+async fn insert(
+    tx: &DatabaseTransaction,
+    periods: Periods,
+    scopes: &BTreeSet<&TransactionKey>,
+    loaded: &mut Loaded,
+) -> Result<(), Error> {
     let (baps, transactions) = columns(scopes.iter().copied());
     let statement = sql(
         "INSERT INTO orders.transactions (bap_id, transaction_id)
          SELECT * FROM unnest($1::text[], $2::text[]) ORDER BY 1, 2
-         ON CONFLICT DO NOTHING",
+         ON CONFLICT DO NOTHING
+         RETURNING bap_id, transaction_id, seq, buyer_seq",
         [baps.into(), transactions.into()],
     );
-    tx.execute_raw(statement).await?;
-    Ok(())
+    locked(&tx.query_all_raw(statement).await?, periods, loaded)
 }
 
 async fn inbox(tx: &DatabaseTransaction, ops: &[Op], loaded: &mut Loaded) -> Result<(), Error> {

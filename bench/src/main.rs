@@ -1,0 +1,56 @@
+//! Measures a running system from outside. It stops by itself and calls nothing beyond this machine.
+//!
+//! ```text
+//! bench trade     whole trades in a closed loop, against any server with the seed's /api
+//! bench floor     the least durable writes of one trade, by pgbench on the same PostgreSQL
+//! ```
+//!
+//! Every option is listed in `options`; `README.md` in this folder says what the numbers mean.
+
+mod buyer;
+mod fill;
+mod floor;
+mod local;
+mod meters;
+mod options;
+mod report;
+mod run;
+mod spread;
+mod table;
+mod trade;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use p2p_runtime::Env;
+
+use crate::options::{Floor, Options, Trade, USAGE};
+
+fn main() -> ExitCode {
+    let result = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start tokio")
+        .and_then(|runtime| runtime.block_on(measure(std::env::args().skip(1).collect())));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn measure(arguments: Vec<String>) -> anyhow::Result<()> {
+    let env = Env::load()?;
+    let running = local::running();
+    match arguments.split_first() {
+        Some((command, rest)) if command == "trade" => {
+            run::trade(Trade::of(Options::parse(rest)?, &env, running.as_ref())?).await
+        }
+        Some((command, rest)) if command == "floor" => {
+            floor::run(Floor::of(Options::parse(rest)?, &env, running.as_ref())?).await
+        }
+        _ => anyhow::bail!(USAGE),
+    }
+}

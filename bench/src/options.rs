@@ -1,0 +1,242 @@
+//! Every option, with its default. What is not given is taken from the running `local up`, then from the
+//! environment.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    path::PathBuf,
+    str::FromStr,
+    time::Duration,
+};
+
+use anyhow::{Context, bail, ensure};
+use p2p_runtime::Env;
+use url::{Host, Url};
+
+use crate::local::Running;
+
+/// What there is to call.
+pub const USAGE: &str =
+    "usage: bench trade [--url http://127.0.0.1:4000] [--concurrency 1,8,32] [--seconds 10]
+                   [--warmup 2] [--poll-ms 2] [--fill] [--catalog 127.0.0.1:50051]
+                   [--pids name=pid,...] [--database-url URL] [--redis-url URL] [--json FILE]
+       bench floor [--concurrency 1,8,32] [--seconds 10] [--database-url URL]";
+
+const SWITCHES: [&str; 1] = ["fill"];
+const VALUES: [&str; 10] = [
+    "url",
+    "concurrency",
+    "seconds",
+    "warmup",
+    "poll-ms",
+    "catalog",
+    "pids",
+    "database-url",
+    "redis-url",
+    "json",
+];
+
+/// `--name value` and `--switch`.
+#[derive(Debug, Default)]
+pub struct Options {
+    values: BTreeMap<String, String>,
+    switches: BTreeSet<String>,
+}
+
+impl Options {
+    /// Of a command line.
+    ///
+    /// # Errors
+    /// Names the word that is not understood.
+    pub fn parse(words: &[String]) -> anyhow::Result<Self> {
+        let mut options = Self::default();
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            match word.strip_prefix("--") {
+                Some(name) if SWITCHES.contains(&name) => {
+                    options.switches.insert(name.to_owned());
+                }
+                Some(name) if VALUES.contains(&name) => {
+                    let value = words.next().with_context(|| format!("{word} needs a value"))?;
+                    options.values.insert(name.to_owned(), value.clone());
+                }
+                _ => bail!("{word} is not known\n{USAGE}"),
+            }
+        }
+        Ok(options)
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        self.values.get(name).cloned()
+    }
+
+    fn value<T: FromStr<Err: std::fmt::Display>>(&self, name: &str, default: T) -> anyhow::Result<T> {
+        let Some(text) = self.values.get(name) else { return Ok(default) };
+        text.parse().map_err(|why| anyhow::anyhow!("--{name} {text}: {why}"))
+    }
+
+    fn concurrency(&self) -> anyhow::Result<Vec<usize>> {
+        let text = self.values.get("concurrency").map_or("1,8,32", String::as_str);
+        let each = text.split(',').map(|one| one.trim().parse::<usize>());
+        let each = each.collect::<Result<Vec<_>, _>>().with_context(|| format!("--concurrency {text}"))?;
+        ensure!(each.iter().all(|one| (1..=1_000).contains(one)), "--concurrency: from 1 to 1000");
+        Ok(each)
+    }
+}
+
+/// `bench trade`.
+#[derive(Debug)]
+pub struct Trade {
+    /// The server with the seed's /api.
+    pub url: String,
+    /// Trades under way at once, one measurement each.
+    pub concurrency: Vec<usize>,
+    /// How long each measurement lasts.
+    pub lasts: Duration,
+    /// Trades before each measurement, not counted.
+    pub warmup: Duration,
+    /// The pause between two looks at a transaction.
+    pub poll: Duration,
+    /// Whether stock is put up first, and where the catalog service is.
+    pub fill: Option<SocketAddr>,
+    /// Processes by name; each stands for all its descendants too.
+    pub pids: Vec<(String, u32)>,
+    /// PostgreSQL, for its counters; its superuser sees what each service does.
+    pub database_url: Option<String>,
+    /// Redis, for its counters.
+    pub redis_url: Option<String>,
+    /// Where the numbers are written as JSON.
+    pub json: Option<PathBuf>,
+}
+
+impl Trade {
+    /// Of the command line, over the running system.
+    ///
+    /// # Errors
+    /// Names the option that cannot be used.
+    pub fn of(options: Options, env: &Env, running: Option<&Running>) -> anyhow::Result<Self> {
+        let bap = running.map(|running| running.bap_url.clone());
+        let url = options.text("url").or(bap).unwrap_or_else(|| "http://127.0.0.1:4000".to_owned());
+        let url = url.trim_end_matches('/').to_owned();
+        on_this_machine(&url)?;
+        let pids = match options.text("pids") {
+            Some(text) => named_pids(&text)?,
+            None => running.map(Running::processes).unwrap_or_default(),
+        };
+        let catalog = env.value("CATALOG_ADDR", SocketAddr::from(([127, 0, 0, 1], 50_051)))?;
+        let catalog = options.value("catalog", catalog)?;
+        ensure!(catalog.ip().is_loopback(), "--catalog {catalog} is not this machine");
+        let redis_url = options
+            .text("redis-url")
+            .or_else(|| env.optional("REDIS_URL"))
+            .or_else(|| running.and_then(|running| running.variable("REDIS_URL")));
+        redis_url.as_deref().map(on_this_machine).transpose()?;
+        Ok(Self {
+            url,
+            concurrency: options.concurrency()?,
+            lasts: Duration::from_secs(options.value("seconds", 10)?),
+            warmup: Duration::from_secs(options.value("warmup", 2)?),
+            poll: Duration::from_millis(options.value("poll-ms", 2)?),
+            fill: options.switches.contains("fill").then_some(catalog),
+            pids,
+            database_url: database_url(&options, env, running)?,
+            redis_url,
+            json: options.text("json").map(PathBuf::from),
+        })
+    }
+}
+
+/// `bench floor`.
+#[derive(Debug)]
+pub struct Floor {
+    /// Clients at once, one measurement each.
+    pub concurrency: Vec<usize>,
+    /// How long each measurement lasts.
+    pub lasts: Duration,
+    /// The PostgreSQL whose floor it is.
+    pub database_url: String,
+    /// `PG_BIN`.
+    pub pg_bin: Option<PathBuf>,
+}
+
+impl Floor {
+    /// Of the command line, over the running system.
+    ///
+    /// # Errors
+    /// Names the option that cannot be used.
+    pub fn of(options: Options, env: &Env, running: Option<&Running>) -> anyhow::Result<Self> {
+        let database_url = database_url(&options, env, running)?;
+        Ok(Self {
+            concurrency: options.concurrency()?,
+            lasts: Duration::from_secs(options.value("seconds", 10)?),
+            database_url: database_url.context("no PostgreSQL: say --database-url")?,
+            pg_bin: env.optional("PG_BIN").map(PathBuf::from),
+        })
+    }
+}
+
+/// What was named, else the private PostgreSQL of `local up` by its superuser, who sees every service's
+/// statements.
+fn database_url(options: &Options, env: &Env, running: Option<&Running>) -> anyhow::Result<Option<String>> {
+    let named = options.text("database-url").or_else(|| env.optional("DATABASE_URL"));
+    let url = named.or_else(|| running.and_then(Running::superuser_url));
+    url.as_deref().map(on_this_machine).transpose()?;
+    Ok(url)
+}
+
+/// Only this machine is measured.
+fn on_this_machine(url: &str) -> anyhow::Result<()> {
+    let parsed = Url::parse(url).context("a URL cannot be read")?;
+    let here = match parsed.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.parse().is_ok_and(is_loopback),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    // Without user and password: the sentence may be logged.
+    ensure!(here, "{:?} is not this machine", parsed.host_str().unwrap_or_default());
+    Ok(())
+}
+
+/// Hosts of URLs whose scheme `url` does not know stay text.
+fn is_loopback(address: std::net::IpAddr) -> bool {
+    address.is_loopback()
+}
+
+fn named_pids(text: &str) -> anyhow::Result<Vec<(String, u32)>> {
+    let pair = |pair: &str| {
+        let (name, pid) = pair.split_once('=')?;
+        Some((name.to_owned(), pid.parse().ok()?))
+    };
+    text.split(',').map(|one| pair(one).with_context(|| format!("--pids: {one} is not name=pid"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(words: &str) -> anyhow::Result<Options> {
+        Options::parse(&words.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn options_are_read_and_unknown_ones_named() {
+        let trade = options("--concurrency 1,4 --seconds 3 --fill --pids node=12,postgres=13").unwrap();
+        let trade = Trade::of(trade, &Env::of([]), None).unwrap();
+        assert_eq!((trade.concurrency, trade.lasts), (vec![1, 4], Duration::from_secs(3)));
+        assert_eq!(trade.pids, [("node".to_owned(), 12), ("postgres".to_owned(), 13)]);
+        assert!(trade.fill.is_some());
+        assert!(options("--sconds 3").unwrap_err().to_string().contains("--sconds"));
+        assert!(Trade::of(options("--concurrency 0").unwrap(), &Env::of([]), None).is_err());
+    }
+
+    #[test]
+    fn other_machines_are_not_measured() {
+        for url in ["http://127.0.0.1:4000", "postgresql://p@127.0.0.1:5432/db", "redis://localhost:1"] {
+            on_this_machine(url).unwrap();
+        }
+        for url in ["http://10.0.0.1:4000", "postgresql://p@db.example/x", "nonsense"] {
+            assert!(on_this_machine(url).is_err(), "{url}");
+        }
+    }
+}

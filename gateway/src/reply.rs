@@ -85,9 +85,8 @@ pub fn status_of(error: &Status) -> StatusCode {
         Code::InvalidArgument | Code::OutOfRange => StatusCode::BAD_REQUEST,
         Code::NotFound => StatusCode::NOT_FOUND,
         Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
-        Code::Internal | Code::Unknown | Code::DataLoss | Code::Unimplemented => {
-            StatusCode::INTERNAL_SERVER_ERROR
-        }
+        Code::Internal | Code::DataLoss | Code::Unimplemented => StatusCode::INTERNAL_SERVER_ERROR,
+        // A connection that broke in the middle of a call is Unknown.
         _ => StatusCode::SERVICE_UNAVAILABLE,
     }
 }

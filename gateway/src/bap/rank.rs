@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use p2p_domain::{Energy, Money, TimeWindow};
+use p2p_domain::{Energy, Money, OfferId, ProviderId, TimeWindow};
 use p2p_proto::matching::{Candidate, GetTrustRequest, RankOffersRequest, RankedOffer, Trust};
+use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -131,10 +132,12 @@ fn provider(catalog: &ReceivedCatalog<'_>, trust: Trust) -> Provider {
     }
 }
 
-/// What can be compared: the offers in the currency of the first one.
+/// What can be compared: offers that can be bought, in the currency of the first one.
 fn candidates(catalog: &ReceivedCatalog<'_>) -> Vec<Candidate> {
     let readable = offers(catalog).filter_map(|(_, offer)| {
-        let price = Money::try_from(offer.price).ok()?;
+        OfferId::parse(&offer.id).ok()?;
+        ProviderId::parse(&offer.provider_id).ok()?;
+        let price = Money::try_from(offer.price).ok().filter(|price| price.amount() > Decimal::ZERO)?;
         let window = TimeWindow::try_from(&offer.window).ok()?;
         let available = Energy::from_kwh(offer.max_quantity.0).ok()?;
         Some((offer.id, offer.provider_id, price, available, window))

@@ -32,8 +32,11 @@ const MOST_URI_BYTES: usize = 2_048;
 /// Whether it can be where a participant is reached.
 fn is_address(uri: &str) -> bool {
     let printable = uri.len() <= MOST_URI_BYTES && uri.bytes().all(|b| b.is_ascii_graphic());
-    printable
-        && url::Url::parse(uri).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+    let is_base = |url: url::Url| {
+        let bare = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+        matches!(url.scheme(), "http" | "https") && url.has_host() && bare && url.fragment().is_none()
+    };
+    printable && url::Url::parse(uri).is_ok_and(is_base)
 }
 
 #[derive(Deserialize)]
@@ -72,7 +75,7 @@ impl<'a> Envelope<'a> {
         }
         if !is_address(&context.bap_uri) || !context.bpp_uri.as_deref().is_none_or(is_address) {
             return Err(invalid(
-                "bap_uri and bpp_uri must be http or https URLs of at most 2048 characters".into(),
+                "bap_uri and bpp_uri must be http or https URLs of at most 2048 characters, without user, query and fragment".into(),
             ));
         }
         let error = outside.error.map(|raw| {
@@ -92,6 +95,9 @@ impl<'a> Envelope<'a> {
     pub fn message<T: Deserialize<'a>>(&self) -> Result<T, Invalid> {
         let invalid = |why: String| Invalid { context: Some(self.raw_context.to_owned()), why };
         let message = self.message.ok_or_else(|| invalid("message is required".into()))?;
+        if !message.get().starts_with('{') {
+            return Err(invalid("message must be a JSON object".into()));
+        }
         serde_json::from_str(message.get()).map_err(|e| invalid(format!("message cannot be read: {e}")))
     }
 }

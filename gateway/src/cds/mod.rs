@@ -1,7 +1,7 @@
 //! Catalog discovery: what is for sale.
 
 use axum::{extract::State, response::Response};
-use p2p_domain::TimeWindow;
+use p2p_domain::{Energy, TimeWindow};
 use p2p_proto::catalog::{Filter, SearchCatalogRequest, SearchCatalogResponse};
 use tonic::{Code, Status};
 
@@ -42,11 +42,22 @@ pub async fn discover(exchange: &Exchange, envelope: &Envelope<'_>) -> Result<Pl
     Ok(Plan::Answer(Box::new(Reading { seller: None, message, quote: None })))
 }
 
-/// The expression, and the window of the intent.
+/// The expression, else the attributes of the intent; and the window of the intent.
 fn filter_of(message: &request::Discover) -> Result<Filter, String> {
-    let mut filter = match &message.filters {
-        Some(filters) => filter::parse(&filters.expression).map_err(|e| e.to_string())?,
-        None => Filter::default(),
+    let attributes = message.intent.as_ref().and_then(|intent| Some(&intent.item.as_ref()?.attributes));
+    let mut filter = match (&message.filters, attributes) {
+        (Some(filters), _) => filter::parse(&filters.expression).map_err(|e| e.to_string())?,
+        (None, Some(attributes)) => Filter {
+            source_type: attributes.source_type.as_ref().map(|source| source.to_uppercase()),
+            min_available_wh: match attributes.available_quantity {
+                Some(least) => {
+                    Some(Energy::from_kwh(least.0).map_err(|e| format!("availableQuantity: {e}"))?.wh())
+                }
+                None => None,
+            },
+            window: None,
+        },
+        (None, None) => Filter::default(),
     };
     let time = message.intent.as_ref().and_then(|intent| intent.fulfillment.as_ref()?.time.as_ref());
     if let Some(window) = time {

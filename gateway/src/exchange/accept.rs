@@ -56,6 +56,9 @@ impl Exchange {
                 self.begun(self.begin_confirm(&accepted, order_id, false).await?, accepted)
             }
         };
+        if outcome == Outcome::Queued {
+            self.queue.joined();
+        }
         self.acknowledge(envelope, outcome, verdict)
     }
 

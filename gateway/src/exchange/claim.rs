@@ -26,7 +26,9 @@ impl Exchange {
         let mut report = ticks(REPORT_INTERVAL.min(lease / 5));
         loop {
             let done = tokio::select! {
-                _ = claim.tick() => self.claim().await,
+                _ = claim.tick() => self.claim().await.map(|_found| ()),
+                // A look for nothing: whoever was believed to wait does not.
+                () = self.queue.moved() => self.claim().await.map(|found| self.queue.left(usize::from(found == 0))),
                 _ = renew.tick() => { self.renew().await; Ok(()) }
                 _ = report.tick() => self.report().await,
                 () = self.stop.cancelled() => return,
@@ -83,15 +85,18 @@ impl Exchange {
         Ok(())
     }
 
-    async fn claim(&self) -> Result<(), Status> {
+    /// Answers how many actions there were to be worked on.
+    async fn claim(&self) -> Result<usize, Status> {
         let request = ClaimRequest { gateway: Some(self.gateway()?), limit: AT_ONCE };
         let claimed = self.services.mailbox.clone().claim(request).await?.into_inner();
+        let found = claimed.work.len();
+        self.queue.left(found);
         for work in claimed.work {
             self.resume(work);
         }
         for delivery in claimed.deliveries {
             self.deliver(delivery.into(), Instant::now());
         }
-        Ok(())
+        Ok(found)
     }
 }

@@ -123,6 +123,7 @@ impl Exchange {
         };
         let finished = self.services.mailbox.clone().finish(request).await?.into_inner();
         self.deliver_reply(accepted, finished.delivery_id, reply);
+        self.queue.done();
         Ok(())
     }
 

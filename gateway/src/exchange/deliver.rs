@@ -175,14 +175,27 @@ fn after_refusal(sent: Sent, answer: &Answered) -> DeliveryMark {
 
 /// Again after the schedule's pause, or given up after so many repeats.
 fn again_or_dead(sent: Sent, retry_after: Option<Duration>, why: String, repeats: usize) -> DeliveryMark {
-    tracing::debug!(action = sent.action, message_id = sent.message_id, why, "not delivered");
+    let Sent { action, message_id, transaction_id, uri, attempts, .. } = &sent;
     match SCHEDULE.get(sent.attempts).filter(|_| sent.attempts < repeats) {
         Some(pause) => {
             let pause =
                 retry_after.map_or(jittered(*pause), |asked| asked.clamp(SCHEDULE[0], LONGEST_RETRY_AFTER));
+            tracing::info!(
+                action,
+                message_id,
+                transaction_id,
+                uri,
+                attempts,
+                why,
+                ?pause,
+                "not delivered, again later"
+            );
             retry(sent.delivery_id, pause, why)
         }
-        None => dead(sent.delivery_id, why, None),
+        None => {
+            tracing::warn!(action, message_id, transaction_id, uri, attempts, why, "not delivered, given up");
+            dead(sent.delivery_id, why, None)
+        }
     }
 }
 

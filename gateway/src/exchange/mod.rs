@@ -9,6 +9,7 @@ mod conclude;
 mod deliver;
 mod lease;
 mod mark;
+mod queue;
 
 pub use deliver::Sent;
 
@@ -25,6 +26,7 @@ use tonic::Status;
 use crate::{config::Config, peers::Peers, services::Services, transaction::Transactions};
 use lease::Leases;
 use mark::Marks;
+use queue::Queue;
 
 /// The exchange. Clones are the same, and cost next to nothing: every task has one.
 #[derive(Clone)]
@@ -40,6 +42,7 @@ pub struct Parts {
     gateway: OnceLock<Gateway>,
     leases: Leases,
     marks: Marks,
+    queue: Queue,
     tasks: Tasks,
     stop: Stop,
 }
@@ -72,6 +75,7 @@ impl Exchange {
             gateway: OnceLock::new(),
             leases: Leases::default(),
             marks: Marks::default(),
+            queue: Queue::default(),
             tasks: tasks.clone(),
             stop: stop.clone(),
         }))

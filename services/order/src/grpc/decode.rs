@@ -207,14 +207,17 @@ pub(super) fn mark(request: proto::MarkRequest) -> Result<Mark, InvalidMessage> 
     Ok(Mark { gateway: gateway(request.gateway)?, marks })
 }
 
-/// A cursor of ListTransactions: microseconds and id of the last one listed.
+/// A cursor of ListTransactions: microseconds and id of the last one listed, fit for a URL.
 pub(super) fn cursor(text: &str) -> Result<Option<(DateTime<Utc>, TransactionId)>, Error> {
     if text.is_empty() {
         return Ok(None);
     }
-    let parsed = text.split_once(':').and_then(|(micros, id)| {
+    let parsed = text.split_once('-').and_then(|(micros, digits)| {
         let at = DateTime::from_timestamp_micros(micros.parse().ok()?)?;
-        Some((at, TransactionId::parse(id).ok()?))
+        let pairs =
+            digits.as_bytes().chunks(2).map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok());
+        let id = String::from_utf8(pairs.collect::<Option<Vec<u8>>>()?).ok()?;
+        Some((at, TransactionId::parse(&id).ok()?))
     });
     parsed.map(Some).ok_or(Error::Cursor)
 }

@@ -206,7 +206,10 @@ pub(super) fn transaction(row: TransactionRow) -> proto::Transaction {
 
 pub(super) fn transactions(page: TransactionPage) -> proto::ListTransactionsResponse {
     let last = page.transactions.last().filter(|_| page.more);
-    let next_cursor = last.map(|row| format!("{}:{}", row.created_at.timestamp_micros(), row.transaction));
+    let next_cursor = last.map(|row| {
+        let digits: String = row.transaction.as_str().bytes().map(|byte| format!("{byte:02x}")).collect();
+        format!("{}-{digits}", row.created_at.timestamp_micros())
+    });
     proto::ListTransactionsResponse {
         next_cursor: next_cursor.unwrap_or_default(),
         transactions: page.transactions.into_iter().map(transaction).collect(),

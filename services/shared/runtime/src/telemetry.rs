@@ -1,5 +1,7 @@
 //! Logs on standard output.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
 use crate::{Env, EnvError};
@@ -37,7 +39,7 @@ pub(crate) fn start(env: &Env) -> Result<(), EnvError> {
     let registry = tracing_subscriber::registry().with(filter);
     match format {
         Format::Json => registry.with(fmt::layer().json().flatten_event(true)).init(),
-        Format::Pretty => registry.with(fmt::layer()).init(),
+        Format::Pretty => registry.with(fmt::layer().with_ansi(std::io::stdout().is_terminal())).init(),
     }
     Ok(())
 }

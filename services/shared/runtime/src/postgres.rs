@@ -15,9 +15,15 @@ pub const DEFAULT_URL: &str = "postgresql://p2p_user:p2p_password@localhost:5432
 
 const POOL_CONNECTIONS: u32 = 10;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
-/// Bounds on the server's side: a statement, a wait for a lock, a transaction left open.
-const SERVER_TIMEOUTS: [(&str, &str); 3] =
-    [("statement_timeout", "10s"), ("lock_timeout", "5s"), ("idle_in_transaction_session_timeout", "10s")];
+/// Bounds on the server's side: a statement, a wait for a lock, a transaction left open. And every statement of
+/// ours reads by key: a plan that was made while a table was small must not scan it when it has grown.
+const SERVER_SETTINGS: [(&str, &str); 5] = [
+    ("statement_timeout", "10s"),
+    ("lock_timeout", "5s"),
+    ("idle_in_transaction_session_timeout", "10s"),
+    ("enable_seqscan", "off"),
+    ("jit", "off"),
+];
 /// How often a transaction is run that loses a race each time.
 pub const TRIES: u32 = 5;
 
@@ -55,7 +61,7 @@ pub async fn connect(config: &Config) -> Result<DatabaseConnection, DbErr> {
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .connect_lazy(true)
         .sqlx_logging(false)
-        .map_sqlx_postgres_opts(|options| options.options(SERVER_TIMEOUTS));
+        .map_sqlx_postgres_opts(|options| options.options(SERVER_SETTINGS));
     Database::connect(options).await
 }
 

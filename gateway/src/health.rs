@@ -55,7 +55,7 @@ pub async fn ready(State(app): State<App>) -> Response {
 }
 
 async fn answer(app: &App, service: &'static str, roles: Option<[&'static str; 2]>) -> Response {
-    let (databases, redis) = tokio::join!(databases(app), app.transactions.is_cached());
+    let (databases, redis) = tokio::join!(databases(app), app.transactions.cache_answers());
     let postgres = databases.values().all(|well| *well);
     let health = Health {
         status: match (postgres, redis) {

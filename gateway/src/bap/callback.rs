@@ -10,7 +10,7 @@ use p2p_proto::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 
-use super::rank::{Ranking, rank};
+use super::rank::{listed, rank};
 use crate::{
     app::App,
     beckn::{
@@ -119,12 +119,12 @@ async fn take(app: &App, action: Action, envelope: &Envelope<'_>, body: &str) ->
         tracing::warn!(bap_id = %context.bap_id, message_id = %context.message_id, "a callback for another BAP");
         return Ok(serde_json::json!({ "status": "ok", "message": "not addressed to this BAP, ignored" }));
     }
-    // Read it once before it is recorded: what cannot be parsed is refused.
-    heard(action, envelope, &BuyerParts::default()).map_err(|invalid| ApiError::bad_request(invalid.why))?;
     let (mut own, mut answer) = what_it_adds(app, action, envelope).await?;
     let sender = context.bpp_id.as_ref().map_or(CDS, |id| id.as_str());
     let now = app.clock.now();
     own.at = Some(now);
+    // Before it is recorded: what cannot be parsed is refused.
+    let heard = heard(action, envelope, &own).map_err(|invalid| ApiError::bad_request(invalid.why))?;
     let request = RecordRequest {
         gateway: Some(app.exchange.gateway()?),
         message: Some(ReceivedMessage {
@@ -144,7 +144,6 @@ async fn take(app: &App, action: Action, envelope: &Envelope<'_>, body: &str) ->
         answer = Map::from_iter([("message".to_owned(), Value::from("duplicate ignored"))]);
     }
     if recorded.outcome() != Outcome::Conflict {
-        let heard = heard(action, envelope, &own).map_err(|invalid| ApiError::bad_request(invalid.why))?;
         let bpp_id = context.bpp_id.as_ref().map(|id| id.as_str());
         let message = Message { message_id: context.message_id.as_str(), action, bpp_id, at: now };
         let step = Step::Callback(message, heard);
@@ -202,7 +201,8 @@ async fn found(app: &App, envelope: &Envelope<'_>) -> Result<(BuyerParts, Map<St
     let catalog: ReceivedCatalog<'_> = serde_json::from_str(message.catalog.get())
         .map_err(|e| unreadable(format!("message.catalog cannot be read: {e}")))?;
     let wanted = wanted(app, &envelope.context.transaction_id).await?;
-    let ranking: Ranking<'_> = rank(&app.services, &catalog, wanted).await?;
+    let offers = listed(&catalog);
+    let ranking = rank(&app.services, &catalog, &offers, wanted).await?;
     let own = BuyerParts {
         providers: Some(ranking.providers()?),
         matching_results: Some(ranking.results()?),

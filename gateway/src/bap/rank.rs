@@ -17,7 +17,7 @@ use crate::{
 
 /// The sellers of a catalog, and its offers best first.
 pub(super) struct Ranking<'a> {
-    catalog: &'a ReceivedCatalog<'a>,
+    offers: &'a [Listed<'a>],
     /// Best first; empty when nothing qualifies or nothing was ranked.
     pub ranked: Vec<RankedOffer>,
     providers: BTreeMap<String, Provider>,
@@ -70,17 +70,24 @@ struct Match<'a> {
     breakdown: Breakdown,
 }
 
-/// An offer of a catalog with its text, if it can be bought.
-pub(super) fn find<'a>(catalog: &ReceivedCatalog<'a>, id: &str) -> Option<(&'a RawValue, ReceivedOffer)> {
-    offers(catalog).find(|(_, offer)| offer.id == id)
+/// An offer of a received catalog.
+pub(super) struct Listed<'a> {
+    /// To the letter.
+    pub text: &'a RawValue,
+    /// As far as it decides anything.
+    pub offer: ReceivedOffer,
+    /// The item under which it stands.
+    pub item_id: &'a str,
 }
 
 /// The offers that can be read; a foreign catalog may hold others.
-fn offers<'c, 'a>(
-    catalog: &'c ReceivedCatalog<'a>,
-) -> impl Iterator<Item = (&'a RawValue, ReceivedOffer)> + 'c {
-    let raws = catalog.providers.iter().flat_map(|p| &p.items).flat_map(|item| &item.offers);
-    raws.filter_map(|raw| Some((*raw, serde_json::from_str(raw.get()).ok()?)))
+pub(super) fn listed<'c, 'a: 'c>(catalog: &'c ReceivedCatalog<'a>) -> Vec<Listed<'c>> {
+    let items = catalog.providers.iter().flat_map(|provider| &provider.items);
+    let texts = items.flat_map(|item| item.offers.iter().map(|text| (item.id.as_str(), *text)));
+    let readable = texts.filter_map(|(item_id, text)| {
+        Some(Listed { text, offer: serde_json::from_str(text.get()).ok()?, item_id })
+    });
+    readable.collect()
 }
 
 /// Ranks for a quantity and a window; without them only the sellers are looked up.
@@ -89,7 +96,8 @@ fn offers<'c, 'a>(
 /// When the matching service does not answer.
 pub(super) async fn rank<'a>(
     services: &Services,
-    catalog: &'a ReceivedCatalog<'a>,
+    catalog: &ReceivedCatalog<'_>,
+    offers: &'a [Listed<'a>],
     wanted: Option<(Energy, TimeWindow)>,
 ) -> Result<Ranking<'a>, tonic::Status> {
     let (ranked, trust) = match wanted {
@@ -98,7 +106,7 @@ pub(super) async fn rank<'a>(
                 quantity_wh: quantity.wh(),
                 window: Some(window.into()),
                 max_price_per_kwh: None,
-                candidates: candidates(catalog),
+                candidates: candidates(offers),
             };
             let answer = services.matching.clone().rank_offers(request).await?.into_inner();
             (answer.ranked, answer.trust)
@@ -116,7 +124,7 @@ pub(super) async fn rank<'a>(
     };
     let providers =
         trust.into_iter().chain(others).map(|trust| (trust.provider_id.clone(), provider(catalog, trust)));
-    Ok(Ranking { catalog, ranked, providers: providers.collect(), asked: wanted.is_some() })
+    Ok(Ranking { offers, ranked, providers: providers.collect(), asked: wanted.is_some() })
 }
 
 fn provider(catalog: &ReceivedCatalog<'_>, trust: Trust) -> Provider {
@@ -133,22 +141,22 @@ fn provider(catalog: &ReceivedCatalog<'_>, trust: Trust) -> Provider {
 }
 
 /// What can be compared: offers that can be bought, in the currency of the first one.
-fn candidates(catalog: &ReceivedCatalog<'_>) -> Vec<Candidate> {
-    let readable = offers(catalog).filter_map(|(_, offer)| {
+fn candidates(offers: &[Listed<'_>]) -> Vec<Candidate> {
+    let readable = offers.iter().filter_map(|Listed { offer, .. }| {
         OfferId::parse(&offer.id).ok()?;
         ProviderId::parse(&offer.provider_id).ok()?;
-        let price = Money::try_from(offer.price).ok().filter(|price| price.amount() > Decimal::ZERO)?;
+        let price = Money::try_from(&offer.price).ok().filter(|price| price.amount() > Decimal::ZERO)?;
         let window = TimeWindow::try_from(&offer.window).ok()?;
         let available = Energy::from_kwh(offer.max_quantity.0).ok()?;
-        Some((offer.id, offer.provider_id, price, available, window))
+        Some((offer, price, available, window))
     });
     let readable: Vec<_> = readable.collect();
-    let currency = readable.first().map(|(_, _, price, _, _)| price.currency());
-    let comparable = readable.into_iter().filter(|(_, _, price, _, _)| Some(price.currency()) == currency);
+    let currency = readable.first().map(|(_, price, _, _)| price.currency());
+    let comparable = readable.into_iter().filter(|(_, price, _, _)| Some(price.currency()) == currency);
     comparable
-        .map(|(offer_id, provider_id, price, available, window)| Candidate {
-            offer_id,
-            provider_id,
+        .map(|(offer, price, available, window)| Candidate {
+            offer_id: offer.id.clone(),
+            provider_id: offer.provider_id.clone(),
             price_per_kwh: Some(price.into()),
             available_wh: available.wh(),
             window: Some(window.into()),
@@ -164,17 +172,16 @@ impl Ranking<'_> {
 
     /// `matchingResults`; `null` when there was nothing to rank for, or nothing to rank.
     pub fn results(&self) -> Result<Box<RawValue>, ApiError> {
-        if !self.asked || self.catalog.providers.is_empty() {
+        if !self.asked || self.offers.is_empty() {
             return raw(&());
         }
-        let texts: BTreeMap<String, &RawValue> =
-            offers(self.catalog).map(|(raw, offer)| (offer.id, raw)).collect();
-        let owners: BTreeMap<String, String> =
-            offers(self.catalog).map(|(_, offer)| (offer.id, offer.provider_id)).collect();
+        let by_id: BTreeMap<&str, &Listed<'_>> =
+            self.offers.iter().map(|listed| (listed.offer.id.as_str(), listed)).collect();
         let all = self.ranked.iter().filter_map(|ranked| {
+            let listed = by_id.get(ranked.offer_id.as_str())?;
             Some(Match {
-                offer: texts.get(&ranked.offer_id)?,
-                provider: owners.get(&ranked.offer_id).and_then(|id| self.providers.get(id)),
+                offer: listed.text,
+                provider: self.providers.get(&listed.offer.provider_id),
                 score: ranked.score,
                 breakdown: ranked.into(),
             })

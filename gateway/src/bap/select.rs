@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::{
     callback::BuyerParts,
     discover::window,
-    rank::{Breakdown, find, rank},
+    rank::{Breakdown, Listed, listed, rank},
     request::{Build, Outgoing, known_id, raw},
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     beckn::{
         Action, Number, quantity,
         seed::{
-            catalog::{Price, ReceivedCatalog, ReceivedOffer},
+            catalog::{Price, ReceivedCatalog},
             request::{SendLine, SendSelect},
         },
     },
@@ -82,9 +82,10 @@ async fn choose(app: &App, asked: &Select, state: &Loaded) -> Result<(Outgoing, 
     let catalog: ReceivedCatalog<'_> =
         serde_json::from_str(catalog).map_err(|_unreadable| ApiError::bad_request(NO_CATALOG))?;
     let wanted = window("requestedTimeWindow", asked.window.as_deref())?.map(|(_, span)| span);
+    let offers = listed(&catalog);
     match (asked.auto_match, wanted, &asked.offer_id) {
-        (true, Some(wanted), _) => best(app, &catalog, wanted, kwh(asked)?).await,
-        (_, _, Some(offer_id)) => by_hand(&catalog, offer_id, kwh(asked)?),
+        (true, Some(wanted), _) => best(app, &catalog, &offers, wanted, kwh(asked)?).await,
+        (_, _, Some(offer_id)) => by_hand(&offers, offer_id, kwh(asked)?),
         _ => Err(ApiError::bad_request("Either offer_id or autoMatch with requestedTimeWindow is required")),
     }
 }
@@ -96,69 +97,53 @@ fn kwh(asked: &Select) -> Result<Energy, ApiError> {
 async fn best(
     app: &App,
     catalog: &ReceivedCatalog<'_>,
+    offers: &[Listed<'_>],
     wanted: TimeWindow,
     quantity: Energy,
 ) -> Result<(Outgoing, Chosen), ApiError> {
-    let ranking = rank(&app.services, catalog, Some((quantity, wanted))).await?;
+    let ranking = rank(&app.services, catalog, offers, Some((quantity, wanted))).await?;
     let results = ranking.results()?;
     let Some(best) = ranking.ranked.first() else {
         let why = "No offers match the criteria (time window, quantity, or trust threshold)";
         return Err(ApiError::bad_request(why).with("allOffers", 0));
     };
-    let (raw_offer, offer) = find(catalog, &best.offer_id).ok_or_else(ApiError::internal)?;
+    let chosen =
+        offers.iter().find(|listed| listed.offer.id == best.offer_id).ok_or_else(ApiError::internal)?;
     let matching =
         Matching { score: best.score, breakdown: best.into(), alternative_offers: ranking.ranked.len() };
-    selection(raw_offer, offer, item_of(catalog, &best.offer_id), quantity, Some((matching, results)))
+    selection(chosen, quantity, Some((matching, results)))
 }
 
-fn by_hand(
-    catalog: &ReceivedCatalog<'_>,
-    id: &str,
-    quantity: Energy,
-) -> Result<(Outgoing, Chosen), ApiError> {
-    let (raw_offer, offer) =
-        find(catalog, id).ok_or_else(|| ApiError::bad_request(format!("Offer {id} not found in catalog")))?;
-    selection(raw_offer, offer, item_of(catalog, id), quantity, None)
-}
-
-/// The item under which the catalog shows an offer.
-fn item_of(catalog: &ReceivedCatalog<'_>, offer_id: &str) -> String {
-    let items = catalog.providers.iter().flat_map(|provider| &provider.items);
-    let shows =
-        |raw: &&RawValue| serde_json::from_str::<ReceivedOffer>(raw.get()).is_ok_and(|o| o.id == offer_id);
-    items
-        .into_iter()
-        .find(|item| item.offers.iter().any(shows))
-        .map(|item| item.id.clone())
-        .unwrap_or_default()
+fn by_hand(offers: &[Listed<'_>], id: &str, quantity: Energy) -> Result<(Outgoing, Chosen), ApiError> {
+    let unknown = || ApiError::bad_request(format!("Offer {id} not found in catalog"));
+    selection(offers.iter().find(|listed| listed.offer.id == id).ok_or_else(unknown)?, quantity, None)
 }
 
 fn selection(
-    raw_offer: &RawValue,
-    offer: ReceivedOffer,
-    item_id: String,
+    Listed { text, offer, item_id }: &Listed<'_>,
     quantity: Energy,
     matching: Option<(Matching, Box<RawValue>)>,
 ) -> Result<(Outgoing, Chosen), ApiError> {
     let bpp_id =
         ParticipantId::parse(&offer.provider_id).map_err(|e| ApiError::bad_request(e.to_string()))?;
-    let line = SendLine { item_id, offer_id: offer.id.clone(), quantity: quantity.into() };
+    let line =
+        SendLine { item_id: (*item_id).to_owned(), offer_id: offer.id.clone(), quantity: quantity.into() };
     let (matching, results) = matching.unzip();
     let outgoing = Outgoing {
         action: Action::Select,
         bpp_id: Some(bpp_id),
         message: raw(&SendSelect { items: [line] })?,
         parts: BuyerParts {
-            selected_offer: Some(raw_offer.to_owned()),
+            selected_offer: Some((*text).to_owned()),
             selected_quantity: Some(raw(&Number::from(quantity))?),
             matching_results: results,
             ..BuyerParts::default()
         },
     };
     let selected_offer = SelectedOffer {
-        id: offer.id,
-        provider_id: offer.provider_id,
-        price: offer.price,
+        id: offer.id.clone(),
+        provider_id: offer.provider_id.clone(),
+        price: offer.price.clone(),
         quantity: quantity.into(),
     };
     Ok((outgoing, Chosen { selected_offer, matching }))

@@ -109,7 +109,7 @@ impl Transactions {
     }
 
     /// Whether Redis answers.
-    pub async fn is_cached(&self) -> bool {
+    pub async fn cache_answers(&self) -> bool {
         self.cache.is_connected().await
     }
 

@@ -190,16 +190,7 @@ pub fn step(head: Option<&Head>, step: &Step<'_>) -> Option<(Head, Vec<Edit>)> {
 }
 
 fn begin(message: &Message<'_>, parts: &[(Part, String)]) -> (Head, Vec<Edit>) {
-    let head = Head {
-        status: Status::Discovering,
-        created_at: message.at,
-        updated_at: message.at,
-        error: None,
-        order: None,
-        open: None,
-        sent: Vec::new(),
-    };
-    let (mut head, edits) = head.request(message, parts);
+    let (mut head, edits) = Head::new(Status::Discovering, message.at).request(message, parts);
     if let Some(open) = &mut head.open {
         open.before = None;
     }
@@ -209,19 +200,22 @@ fn begin(message: &Message<'_>, parts: &[(Part, String)]) -> (Head, Vec<Edit>) {
 /// A catalog that nobody here asked for makes a transaction of its own.
 fn first_heard(message: &Message<'_>, heard: &Heard) -> Option<(Head, Vec<Edit>)> {
     let Heard::Catalog { .. } = heard else { return None };
-    let head = Head {
-        status: Status::Selecting,
-        created_at: message.at,
-        updated_at: message.at,
-        error: None,
-        order: None,
-        open: None,
-        sent: Vec::new(),
-    };
-    Some((head, heard.edits()))
+    Some((Head::new(Status::Selecting, message.at), heard.edits()))
 }
 
 impl Head {
+    fn new(status: Status, at: DateTime<Utc>) -> Self {
+        Self {
+            status,
+            created_at: at,
+            updated_at: at,
+            error: None,
+            order: None,
+            open: None,
+            sent: Vec::new(),
+        }
+    }
+
     fn request(mut self, message: &Message<'_>, parts: &[(Part, String)]) -> (Self, Vec<Edit>) {
         self.updated_at = message.at;
         let request = Sent {

@@ -92,10 +92,10 @@ impl From<Money> for Price {
     }
 }
 
-impl TryFrom<Price> for Money {
+impl TryFrom<&Price> for Money {
     type Error = p2p_domain::MoneyError;
 
-    fn try_from(price: Price) -> Result<Self, Self::Error> {
+    fn try_from(price: &Price) -> Result<Self, Self::Error> {
         Money::new(price.value.0, price.currency.parse()?)
     }
 }

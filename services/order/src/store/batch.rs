@@ -12,7 +12,9 @@ use super::{
 };
 use crate::{
     config::Periods,
-    domain::{Answer, Applied, Decision, GatewayId, Intent, Next, Received, Reply, TransactionKey, Verdict},
+    domain::{
+        Answer, Applied, Decision, GatewayId, Intent, Next, Received, Reply, Status, TransactionKey, Verdict,
+    },
     error::Error,
 };
 
@@ -136,7 +138,7 @@ impl Batch {
             Decision::Refuse(refusal) => Next::Fail(refusal),
         };
         if was_queued {
-            self.writes.begun.push(key.clone());
+            self.writes.inbox_status.push((key.clone(), InboxStatus::Begun));
         }
         Ok(Answer::Accepted(Begun { verdict, next: Some(next) }))
     }
@@ -149,7 +151,7 @@ impl Batch {
             Decision::Accept(Next::Reserve(order)) if trade.orders.len() > before => {
                 self.writes.orders.push(order.clone());
             }
-            Decision::Accept(Next::Sell(order)) => self.writes.holds.push(order.clone()),
+            Decision::Accept(Next::Sell(order)) => self.writes.moved(order, Status::Pending),
             Decision::Accept(_) | Decision::Refuse(_) => {}
         }
         Ok(decision)
@@ -162,7 +164,7 @@ impl Batch {
             let order = trade.orders.iter_mut().find(|order| order.id == change.order);
             let order = order.ok_or_else(|| Error::OrderNotFound(change.order.to_string()))?;
             match order.apply(change) {
-                Applied::Now => self.writes.changes.push(change.clone()),
+                Applied::Now => self.writes.moved(order, change.from),
                 Applied::Before => {}
                 Applied::Never => {
                     let why = format!("is {}, not {}", order.state.status().as_str(), change.from.as_str());
@@ -174,7 +176,7 @@ impl Batch {
             self.writes.quotes.push((finish.scope.clone(), quote.clone()));
         }
         self.loaded.close(&finish.key, &finish.scope)?;
-        self.writes.done.push(finish.key.clone());
+        self.writes.inbox_status.push((finish.key.clone(), InboxStatus::Done));
         self.post(&finish.gateway, &finish.scope, &finish.reply, "", false, accepted_at)
     }
 

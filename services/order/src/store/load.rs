@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
+use p2p_domain::OrderId;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult};
 use uuid::Uuid;
 
@@ -14,13 +15,14 @@ use super::{
 };
 use crate::{
     config::Periods,
-    domain::{GatewayId, InboxKey, MarkResult, Trade, TransactionKey},
+    domain::{GatewayId, InboxKey, MarkResult, Order, Quote, Trade, TransactionKey},
     error::Error,
 };
 
 /// What a batch decides on, and what becomes of it.
+#[derive(Default)]
 pub(super) struct Loaded {
-    /// The database's clock.
+    /// The database's clock, when any trade is loaded.
     pub now: DateTime<Utc>,
     pub trades: BTreeMap<TransactionKey, LoadedTrade>,
     pub inbox: HashMap<InboxKey, InboxRow>,
@@ -64,6 +66,13 @@ impl Loaded {
         self.trades.get_mut(scope).ok_or_else(missing)
     }
 
+    /// An order as it is now.
+    pub fn order(&self, scope: &TransactionKey, id: OrderId) -> Result<&Order, Error> {
+        let orders = self.trades.get(scope).map(|trade| &trade.trade.orders);
+        let order = orders.and_then(|orders| orders.iter().find(|order| order.id == id));
+        order.ok_or_else(|| Error::impossible("orders", id, "was not read"))
+    }
+
     /// The open inbox row, if the gateway still has its lease.
     pub fn leased(&self, key: &InboxKey, scope: &TransactionKey, by: &GatewayId) -> Result<&InboxRow, Error> {
         let row = self.inbox.get(key).filter(|row| row.status != InboxStatus::Done && row.lease.is_of(by));
@@ -91,30 +100,22 @@ impl Loaded {
     }
 }
 
-/// Locks the trades in the order of their keys, making the new ones, and reads what the operations need.
+/// Locks the trades in the order of their keys, making the new ones, and then reads what the operations need: in
+/// later statements, which see what others committed before they gave up the locks.
 pub(super) async fn load(tx: &DatabaseTransaction, periods: Periods, ops: &[Op]) -> Result<Loaded, Error> {
     let refused = refused_deliveries(tx, ops).await?;
     let scopes: BTreeSet<&TransactionKey> =
         ops.iter().filter_map(scope).chain(refused.values().map(|(scope, _)| scope)).collect();
-    let mut loaded = Loaded {
-        now: now(tx).await?,
-        trades: BTreeMap::new(),
-        inbox: HashMap::new(),
-        refused: HashMap::new(),
-    };
+    let mut loaded = Loaded::default();
     lock(tx, periods, &scopes, &mut loaded).await?;
     let new = missing(&scopes, &loaded);
-    if !new.is_empty() {
-        insert(tx, periods, &new, &mut loaded).await?;
-        // What another writer has made meanwhile.
-        lock(tx, periods, &missing(&new, &loaded), &mut loaded).await?;
-    }
+    insert(tx, periods, &new, &mut loaded).await?;
+    // What another writer has made meanwhile.
+    lock(tx, periods, &missing(&new, &loaded), &mut loaded).await?;
     drop(scopes);
     loaded.refused = refused;
     inbox(tx, ops, &mut loaded).await?;
-    open(tx, ops, &mut loaded).await?;
-    orders(tx, ops, &mut loaded).await?;
-    quotes(tx, ops, &mut loaded).await?;
+    orders_and_quotes(tx, ops, &mut loaded).await?;
     Ok(loaded)
 }
 
@@ -130,12 +131,6 @@ fn scope(op: &Op) -> Option<&TransactionKey> {
         Op::Send(send) => Some(&send.scope),
         Op::Mark(_) => None,
     }
-}
-
-async fn now(tx: &DatabaseTransaction) -> Result<DateTime<Utc>, Error> {
-    let row = tx.query_one_raw(sql("SELECT date_trunc('milliseconds', now()) AS now", [])).await?;
-    let row = row.ok_or_else(|| Error::impossible("now", "", "no row"))?;
-    Ok(row.try_get("", "now")?)
 }
 
 /// Two columns of a set of trades, to be unnested.
@@ -154,7 +149,7 @@ async fn lock(
     }
     let (baps, transactions) = columns(scopes.iter().copied());
     let statement = sql(
-        "SELECT t.bap_id, t.transaction_id, t.seq, t.buyer_seq
+        "SELECT t.bap_id, t.transaction_id, t.seq, t.buyer_seq, date_trunc('milliseconds', now()) AS now
          FROM orders.transactions t
          JOIN unnest($1::text[], $2::text[]) AS k (bap_id, transaction_id)
            ON t.bap_id = k.bap_id AND t.transaction_id = k.transaction_id
@@ -168,6 +163,7 @@ async fn lock(
 /// Rows that this transaction has locked.
 fn locked(rows: &[QueryResult], periods: Periods, loaded: &mut Loaded) -> Result<(), Error> {
     for found in rows {
+        loaded.now = found.try_get("", "now")?;
         let scope = row::scope(found)?;
         let trade = LoadedTrade {
             seq: found.try_get("", "seq")?,
@@ -193,17 +189,21 @@ async fn insert(
     scopes: &BTreeSet<&TransactionKey>,
     loaded: &mut Loaded,
 ) -> Result<(), Error> {
+    if scopes.is_empty() {
+        return Ok(());
+    }
     let (baps, transactions) = columns(scopes.iter().copied());
     let statement = sql(
         "INSERT INTO orders.transactions (bap_id, transaction_id)
          SELECT * FROM unnest($1::text[], $2::text[]) ORDER BY 1, 2
          ON CONFLICT DO NOTHING
-         RETURNING bap_id, transaction_id, seq, buyer_seq",
+         RETURNING bap_id, transaction_id, seq, buyer_seq, date_trunc('milliseconds', now()) AS now",
         [baps.into(), transactions.into()],
     );
     locked(&tx.query_all_raw(statement).await?, periods, loaded)
 }
 
+/// The inbox rows of the messages, and the open actions of the trades in which something new may have to wait.
 async fn inbox(tx: &DatabaseTransaction, ops: &[Op], loaded: &mut Loaded) -> Result<(), Error> {
     let keys: HashSet<&InboxKey> = ops
         .iter()
@@ -218,97 +218,84 @@ async fn inbox(tx: &DatabaseTransaction, ops: &[Op], loaded: &mut Loaded) -> Res
         return Ok(());
     }
     let column = |of: fn(&InboxKey) -> String| keys.iter().map(|key| of(key)).collect::<Vec<_>>();
+    let (baps, transactions) = columns(scopes_of(ops, |op| match op {
+        Op::Record(record) => record.message.waits_for_earlier(),
+        Op::Begin(_) | Op::Finish(_) => true,
+        Op::Send(_) | Op::Mark(_) => false,
+    }));
     let statement = sql(
         "SELECT i.*, encode(i.digest, 'hex') AS digest_hex
-         FROM orders.inbox i
-         JOIN unnest($1::text[], $2::text[], $3::text[]) AS k (sender, action, message_id)
-           ON i.sender = k.sender AND i.action = k.action AND i.message_id = k.message_id",
+         FROM unnest($1::text[], $2::text[], $3::text[]) AS k (sender, action, message_id)
+         JOIN orders.inbox i ON i.sender = k.sender AND i.action = k.action AND i.message_id = k.message_id
+         UNION ALL
+         SELECT i.*, encode(i.digest, 'hex')
+         FROM unnest($4::text[], $5::text[]) AS k (bap_id, transaction_id)
+         JOIN orders.inbox i ON i.bap_id = k.bap_id AND i.transaction_id = k.transaction_id AND i.status <> 'DONE'",
         [
             column(|k| k.sender.to_string()).into(),
             column(|k| k.action.clone()).into(),
             column(|k| k.message.to_string()).into(),
+            baps.into(),
+            transactions.into(),
         ],
     );
     for found in tx.query_all_raw(statement).await? {
         let row = InboxRow::read(&found)?;
+        // A message may be repeated under another trade than its own, which is not locked then.
+        if let Some(trade) = loaded.trades.get_mut(&row.scope) {
+            trade.open(&row);
+        }
         loaded.inbox.insert(row.key.clone(), row);
     }
     Ok(())
 }
 
-/// Open actions, of the trades in which something new may have to wait.
-async fn open(tx: &DatabaseTransaction, ops: &[Op], loaded: &mut Loaded) -> Result<(), Error> {
-    let scopes = scopes_of(ops, |op| match op {
-        Op::Record(record) => record.message.waits_for_earlier(),
-        Op::Begin(_) | Op::Finish(_) => true,
-        Op::Send(_) | Op::Mark(_) => false,
-    });
-    if scopes.is_empty() {
-        return Ok(());
-    }
-    let (baps, transactions) = columns(scopes);
-    let statement = sql(
-        "SELECT i.bap_id, i.transaction_id, i.seq
-         FROM orders.inbox i
-         JOIN unnest($1::text[], $2::text[]) AS k (bap_id, transaction_id)
-           ON i.bap_id = k.bap_id AND i.transaction_id = k.transaction_id
-         WHERE i.status <> 'DONE'",
-        [baps.into(), transactions.into()],
-    );
-    for found in tx.query_all_raw(statement).await? {
-        let seq = found.try_get("", "seq")?;
-        loaded.trade(&row::scope(&found)?)?.open.insert(seq);
-    }
-    Ok(())
-}
-
-async fn orders(tx: &DatabaseTransaction, ops: &[Op], loaded: &mut Loaded) -> Result<(), Error> {
-    let scopes = scopes_of(ops, |op| match op {
+/// The trades' orders, and the quotes that are still honoured where an order may be made.
+async fn orders_and_quotes(tx: &DatabaseTransaction, ops: &[Op], loaded: &mut Loaded) -> Result<(), Error> {
+    let with_orders = scopes_of(ops, |op| match op {
         Op::Begin(_) => true,
         Op::Finish(finish) => finish.change.is_some(),
         Op::Record(_) | Op::Send(_) | Op::Mark(_) => false,
     });
-    if scopes.is_empty() {
+    if with_orders.is_empty() {
         return Ok(());
     }
-    let (baps, transactions) = columns(scopes);
-    let statement = sql(
-        "SELECT o.* FROM orders.orders o
-         JOIN unnest($1::text[], $2::text[]) AS k (bap_id, transaction_id)
-           ON o.bap_id = k.bap_id AND o.transaction_id = k.transaction_id
-         ORDER BY o.created_at, o.id",
-        [baps.into(), transactions.into()],
-    );
-    for found in tx.query_all_raw(statement).await? {
-        let order = row::order(&found)?;
-        loaded.trade(&order.scope.clone())?.trade.orders.push(order);
-    }
-    Ok(())
-}
-
-/// Quotes that are still honoured, of the trades in which an order may be made.
-async fn quotes(tx: &DatabaseTransaction, ops: &[Op], loaded: &mut Loaded) -> Result<(), Error> {
-    let scopes = scopes_of(
+    let with_quotes = scopes_of(
         ops,
         |op| matches!(op, Op::Begin(begin) if matches!(begin.intent, crate::domain::Intent::Init { .. })),
     );
-    if scopes.is_empty() {
-        return Ok(());
-    }
-    let (baps, transactions) = columns(scopes);
+    let (baps, transactions) = columns(with_orders);
+    let (quote_baps, quote_transactions) = columns(with_quotes);
     let statement = sql(
-        "SELECT q.* FROM orders.quotes q
-         JOIN unnest($1::text[], $2::text[]) AS k (bap_id, transaction_id)
-           ON q.bap_id = k.bap_id AND q.transaction_id = k.transaction_id
-         WHERE q.valid_until > now()
-         ORDER BY q.created_at DESC",
-        [baps.into(), transactions.into()],
+        "SELECT o.id, o.bap_id, o.transaction_id, o.items_json, o.quote_json, o.status, o.reason, o.hold_until,
+                o.created_at, o.updated_at
+         FROM unnest($1::text[], $2::text[]) AS k (bap_id, transaction_id)
+         JOIN orders.orders o ON o.bap_id = k.bap_id AND o.transaction_id = k.transaction_id
+         UNION ALL
+         SELECT q.id, q.bap_id, q.transaction_id, q.items_json, q.quote_json, 'QUOTE', '', q.valid_until,
+                q.created_at, q.created_at
+         FROM unnest($3::text[], $4::text[]) AS k (bap_id, transaction_id)
+         JOIN orders.quotes q ON q.bap_id = k.bap_id AND q.transaction_id = k.transaction_id
+         WHERE q.valid_until > now()",
+        [baps.into(), transactions.into(), quote_baps.into(), quote_transactions.into()],
     );
+    let mut quotes: Vec<(DateTime<Utc>, TransactionKey, Quote)> = Vec::new();
     for found in tx.query_all_raw(statement).await? {
         let scope = row::scope(&found)?;
-        let quote =
-            json::quote(&found).map_err(|why| Error::impossible("quotes", &scope.transaction, why))?;
+        if found.try_get::<String>("", "status")? == "QUOTE" {
+            let quote =
+                json::quote(&found).map_err(|why| Error::impossible("quotes", &scope.transaction, why))?;
+            quotes.push((found.try_get("", "created_at")?, scope, quote));
+        } else {
+            loaded.trade(&scope)?.trade.orders.push(row::order(&found)?);
+        }
+    }
+    quotes.sort_by_key(|(created_at, _, _)| std::cmp::Reverse(*created_at));
+    for (_, scope, quote) in quotes {
         loaded.trade(&scope)?.trade.quotes.push(quote);
+    }
+    for trade in loaded.trades.values_mut() {
+        trade.trade.orders.sort_by_key(|order| (order.created_at, order.id));
     }
     Ok(())
 }

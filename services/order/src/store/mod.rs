@@ -6,6 +6,7 @@ mod dead;
 mod json;
 mod load;
 mod op;
+mod parts;
 mod read;
 mod row;
 mod save;

@@ -1,21 +1,24 @@
-//! Writes what a batch decided, a statement a table.
+//! Writes what a batch decided in two statements: what is new, and what has changed.
+
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use p2p_domain::OrderId;
 use p2p_runtime::postgres::sql_state;
 use rust_decimal::Decimal;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
+use sea_orm::{DatabaseTransaction, DbErr, Value};
 use uuid::Uuid;
 
 use super::{
     json,
     load::Loaded,
     millis,
-    row::{EventRow, InboxRow, OutboxRow},
-    sql,
+    parts::Parts,
+    row::{EventRow, InboxRow, InboxStatus, OutboxRow},
 };
 use crate::{
     config::Periods,
-    domain::{Change, GatewayId, InboxKey, MarkResult, Order, Quote, State, TransactionKey},
+    domain::{GatewayId, InboxKey, MarkResult, Order, Quote, State, Status, TransactionKey},
     error::Error,
 };
 
@@ -24,14 +27,20 @@ use crate::{
 pub(super) struct Writes {
     pub events: Vec<EventRow>,
     pub inbox: Vec<InboxRow>,
-    pub begun: Vec<InboxKey>,
-    pub done: Vec<InboxKey>,
+    pub inbox_status: Vec<(InboxKey, InboxStatus)>,
     pub orders: Vec<Order>,
-    pub holds: Vec<Order>,
-    pub changes: Vec<Change>,
+    /// Orders that are now as they are loaded, and the state they were read in.
+    pub moved: BTreeMap<OrderId, (TransactionKey, Status)>,
     pub quotes: Vec<(TransactionKey, Quote)>,
     pub outbox: Vec<OutboxRow>,
     pub marks: Vec<(Uuid, GatewayId, MarkResult)>,
+}
+
+impl Writes {
+    /// An order is not as it was read any more.
+    pub fn moved(&mut self, order: &Order, from: Status) {
+        self.moved.entry(order.id).or_insert_with(|| (order.scope.clone(), from));
+    }
 }
 
 /// One column of many rows, to be unnested.
@@ -48,29 +57,33 @@ pub(super) async fn save(
     loaded: &Loaded,
     writes: &Writes,
 ) -> Result<(), Error> {
-    counters(tx, loaded, writes).await?;
-    events(tx, &writes.events).await?;
-    inbox(tx, periods, &writes.inbox).await?;
-    inbox_status(tx, &writes.begun, "BEGUN").await?;
-    inbox_status(tx, &writes.done, "DONE").await?;
-    orders(tx, &writes.orders).await?;
-    holds(tx, &writes.holds).await?;
-    changes(tx, &writes.changes).await?;
-    quotes(tx, periods, loaded.now, &writes.quotes).await?;
-    outbox(tx, periods, &writes.outbox).await?;
-    marks(tx, &writes.marks).await?;
+    let mut new = Parts::default();
+    counters(&mut new, loaded, writes);
+    events(&mut new, &writes.events);
+    inbox(&mut new, periods, &writes.inbox);
+    orders(&mut new, &writes.orders);
+    quotes(&mut new, periods, loaded.now, &writes.quotes);
+    outbox(&mut new, periods, &writes.outbox);
+    if !new.execute(tx).await.map_err(or_lost_race)? {
+        return Err(Error::LostRace);
+    }
+    let mut changed = Parts::default();
+    inbox_status(&mut changed, &writes.inbox_status);
+    moved(&mut changed, loaded, &writes.moved)?;
+    marks(&mut changed, &writes.marks);
+    if !changed.execute(tx).await? {
+        return Err(Error::LostRace);
+    }
     Ok(())
 }
 
-async fn counters(tx: &DatabaseTransaction, loaded: &Loaded, writes: &Writes) -> Result<(), Error> {
+fn counters(parts: &mut Parts, loaded: &Loaded, writes: &Writes) {
     if writes.events.is_empty() && writes.marks.is_empty() {
-        return Ok(());
+        return;
     }
     let rows: Vec<_> = loaded.trades.iter().collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let statement = sql(
+    parts.push_exactly(
+        rows.len(),
         "UPDATE orders.transactions t SET seq = k.seq, buyer_seq = k.buyer_seq
          FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) AS k (bap_id, transaction_id, seq, buyer_seq)
          WHERE t.bap_id = k.bap_id AND t.transaction_id = k.transaction_id",
@@ -81,15 +94,11 @@ async fn counters(tx: &DatabaseTransaction, loaded: &Loaded, writes: &Writes) ->
             column(&rows, |(_, trade)| trade.buyer_seq),
         ],
     );
-    tx.execute_raw(statement).await?;
-    Ok(())
 }
 
-async fn events(tx: &DatabaseTransaction, rows: &[EventRow]) -> Result<(), Error> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let statement = sql(
+fn events(parts: &mut Parts, rows: &[EventRow]) {
+    parts.push_exactly(
+        rows.len(),
         "INSERT INTO orders.events (id, bap_id, transaction_id, seq, buyer_seq, message_id, action, direction,
                                     raw_json, buyer_json)
          SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[],
@@ -107,19 +116,15 @@ async fn events(tx: &DatabaseTransaction, rows: &[EventRow]) -> Result<(), Error
             column(rows, |r| r.buyer_json.clone()),
         ],
     );
-    tx.execute_raw(statement).await?;
-    Ok(())
 }
 
 /// New rows, in the order of their keys. A key that another writer took meanwhile fails the batch as a lost
 /// race; run again, it finds that row.
-async fn inbox(tx: &DatabaseTransaction, periods: Periods, rows: &[InboxRow]) -> Result<(), Error> {
-    if rows.is_empty() {
-        return Ok(());
-    }
+fn inbox(parts: &mut Parts, periods: Periods, rows: &[InboxRow]) {
     let code = |r: &InboxRow| r.verdict.refusal.as_ref().map(|x| x.code.clone()).unwrap_or_default();
     let message = |r: &InboxRow| r.verdict.refusal.as_ref().map(|x| x.message.clone()).unwrap_or_default();
-    let statement = sql(
+    parts.push_exactly(
+        rows.len(),
         "INSERT INTO orders.inbox (sender, action, message_id, bap_id, transaction_id, seq, buyer_seq, event_id,
                                    digest, error_code, error_message, answered_at, status, lease_gateway,
                                    lease_incarnation, lease_until, created_at)
@@ -155,27 +160,21 @@ async fn inbox(tx: &DatabaseTransaction, periods: Periods, rows: &[InboxRow]) ->
             column(rows, |r| r.created_at),
         ],
     );
-    let inserted = tx.execute_raw(statement).await?.rows_affected();
-    if inserted < rows.len() as u64 { Err(Error::LostRace) } else { Ok(()) }
 }
 
-async fn inbox_status(tx: &DatabaseTransaction, keys: &[InboxKey], status: &str) -> Result<(), Error> {
-    if keys.is_empty() {
-        return Ok(());
-    }
-    let statement = sql(
-        "UPDATE orders.inbox i SET status = $4
-         FROM unnest($1::text[], $2::text[], $3::text[]) AS k (sender, action, message_id)
+fn inbox_status(parts: &mut Parts, rows: &[(InboxKey, InboxStatus)]) {
+    parts.push_exactly(
+        rows.len(),
+        "UPDATE orders.inbox i SET status = k.status
+         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS k (sender, action, message_id, status)
          WHERE i.sender = k.sender AND i.action = k.action AND i.message_id = k.message_id",
         [
-            column(keys, |k| k.sender.to_string()),
-            column(keys, |k| k.action.clone()),
-            column(keys, |k| k.message.to_string()),
-            status.into(),
+            column(rows, |(key, _)| key.sender.to_string()),
+            column(rows, |(key, _)| key.action.clone()),
+            column(rows, |(key, _)| key.message.to_string()),
+            column(rows, |(_, status)| status.as_str().to_owned()),
         ],
     );
-    tx.execute_raw(statement).await?;
-    Ok(())
 }
 
 fn hold_until(order: &Order) -> DateTime<Utc> {
@@ -185,12 +184,10 @@ fn hold_until(order: &Order) -> DateTime<Utc> {
     }
 }
 
-async fn orders(tx: &DatabaseTransaction, rows: &[Order]) -> Result<(), Error> {
-    if rows.is_empty() {
-        return Ok(());
-    }
+fn orders(parts: &mut Parts, rows: &[Order]) {
     let first_offer = |r: &Order| r.quote.lines.first().map(|l| l.offer.to_string()).unwrap_or_default();
-    let statement = sql(
+    parts.push_exactly(
+        rows.len(),
         "INSERT INTO orders.orders (id, bap_id, transaction_id, provider_id, selected_offer_id, status, total_qty,
                                     total_price, currency, items_json, quote_json, hold_until, created_at, updated_at)
          SELECT k.id, k.bap_id, k.transaction_id, k.provider_id, k.offer_id, k.status, k.qty, k.price, k.currency,
@@ -215,55 +212,43 @@ async fn orders(tx: &DatabaseTransaction, rows: &[Order]) -> Result<(), Error> {
             column(rows, |r| r.created_at),
         ],
     );
-    tx.execute_raw(statement).await.map_err(or_lost_race)?;
-    Ok(())
 }
 
-async fn holds(tx: &DatabaseTransaction, rows: &[Order]) -> Result<(), Error> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let statement = sql(
-        "UPDATE orders.orders o SET hold_until = k.hold_until
-         FROM unnest($1::uuid[], $2::timestamptz[]) AS k (id, hold_until)
-         WHERE o.id = k.id AND o.status = 'PENDING'",
-        [column(rows, |r| r.id.0), column(rows, hold_until)],
-    );
-    tx.execute_raw(statement).await?;
-    Ok(())
-}
-
-async fn changes(tx: &DatabaseTransaction, rows: &[Change]) -> Result<(), Error> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let statement = sql(
-        "UPDATE orders.orders o SET status = k.next, reason = k.reason, updated_at = k.at
-         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
-              AS k (id, previous, next, reason, at)
+/// Compare and set: each order is written over the state that was read.
+fn moved(
+    parts: &mut Parts,
+    loaded: &Loaded,
+    moved: &BTreeMap<OrderId, (TransactionKey, Status)>,
+) -> Result<(), Error> {
+    let rows = moved.iter().map(|(id, (scope, from))| Ok((loaded.order(scope, *id)?, *from)));
+    let rows: Vec<(&Order, Status)> = rows.collect::<Result<_, Error>>()?;
+    let reason = |(order, _): &(&Order, Status)| match &order.state {
+        State::Cancelled { reason } => reason.clone(),
+        State::Draft { .. } | State::Pending { .. } | State::Active | State::Completed => String::new(),
+    };
+    parts.push_exactly(
+        rows.len(),
+        "UPDATE orders.orders o
+         SET status = k.next, reason = k.reason, updated_at = k.updated_at,
+             hold_until = CASE WHEN k.next IN ('DRAFT', 'PENDING') THEN k.hold_until ELSE o.hold_until END
+         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[])
+              AS k (id, previous, next, reason, updated_at, hold_until)
          WHERE o.id = k.id AND o.status = k.previous",
         [
-            column(rows, |r| r.order.0),
-            column(rows, |r| r.from.as_str().to_owned()),
-            column(rows, |r| r.to.as_str().to_owned()),
-            column(rows, |r| r.reason.clone()),
-            column(rows, |r| r.at),
+            column(&rows, |(order, _)| order.id.0),
+            column(&rows, |(_, from)| from.as_str().to_owned()),
+            column(&rows, |(order, _)| order.state.status().as_str().to_owned()),
+            column(&rows, reason),
+            column(&rows, |(order, _)| order.updated_at),
+            column(&rows, |(order, _)| hold_until(order)),
         ],
     );
-    let changed = tx.execute_raw(statement).await?.rows_affected();
-    if changed < rows.len() as u64 { Err(Error::LostRace) } else { Ok(()) }
+    Ok(())
 }
 
-async fn quotes(
-    tx: &DatabaseTransaction,
-    periods: Periods,
-    now: DateTime<Utc>,
-    rows: &[(TransactionKey, Quote)],
-) -> Result<(), Error> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let statement = sql(
+fn quotes(parts: &mut Parts, periods: Periods, now: DateTime<Utc>, rows: &[(TransactionKey, Quote)]) {
+    parts.push_exactly(
+        rows.len(),
         "INSERT INTO orders.quotes (id, bap_id, transaction_id, items_json, quote_json, valid_until)
          SELECT k.id, k.bap_id, k.transaction_id, k.items, k.quote, $6::timestamptz
          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::jsonb[])
@@ -277,15 +262,11 @@ async fn quotes(
             (now + periods.quote).into(),
         ],
     );
-    tx.execute_raw(statement).await?;
-    Ok(())
 }
 
-async fn outbox(tx: &DatabaseTransaction, periods: Periods, rows: &[OutboxRow]) -> Result<(), Error> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let statement = sql(
+fn outbox(parts: &mut Parts, periods: Periods, rows: &[OutboxRow]) {
+    parts.push_exactly(
+        rows.len(),
         "INSERT INTO orders.outbox (id, bap_id, transaction_id, event_id, action, message_id, uri, status, due_at,
                                     expires_at, lease_gateway, lease_incarnation, lease_until)
          SELECT k.id, k.bap_id, k.transaction_id, k.event_id, k.action, k.message_id, k.uri, 'PENDING', k.due_at,
@@ -311,15 +292,10 @@ async fn outbox(tx: &DatabaseTransaction, periods: Periods, rows: &[OutboxRow]) 
             millis(periods.lease).into(),
         ],
     );
-    tx.execute_raw(statement).await?;
-    Ok(())
 }
 
 /// Results of deliveries, where the marking gateway still has the lease. A retry gives the lease up.
-async fn marks(tx: &DatabaseTransaction, rows: &[(Uuid, GatewayId, MarkResult)]) -> Result<(), Error> {
-    if rows.is_empty() {
-        return Ok(());
-    }
+fn marks(parts: &mut Parts, rows: &[(Uuid, GatewayId, MarkResult)]) {
     let status = |(_, _, result): &(Uuid, GatewayId, MarkResult)| match result {
         MarkResult::Delivered(_) => "DELIVERED".to_owned(),
         MarkResult::Retry(..) => "PENDING".to_owned(),
@@ -334,7 +310,8 @@ async fn marks(tx: &DatabaseTransaction, rows: &[(Uuid, GatewayId, MarkResult)])
         MarkResult::Delivered(_) | MarkResult::Dead(..) => 0,
     };
     let refusal = |(_, _, result): &(Uuid, GatewayId, MarkResult)| result.refusal().cloned();
-    let statement = sql(
+    parts.push(
+        rows.len(),
         "UPDATE orders.outbox o
          SET status = k.status, last_error = k.error, attempts = o.attempts + 1, updated_at = now(),
              due_at = CASE k.status WHEN 'PENDING' THEN now() + k.after * interval '1 millisecond' ELSE o.due_at END,
@@ -354,8 +331,6 @@ async fn marks(tx: &DatabaseTransaction, rows: &[(Uuid, GatewayId, MarkResult)])
             column(rows, |r| refusal(r).map(|x| x.message).unwrap_or_default()),
         ],
     );
-    tx.execute_raw(statement).await?;
-    Ok(())
 }
 
 /// A key that another writer took meanwhile: run again, the batch finds that row.

@@ -15,13 +15,17 @@ pub const DEFAULT_URL: &str = "postgresql://p2p_user:p2p_password@localhost:5432
 
 const POOL_CONNECTIONS: u32 = 10;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// A connection that was idle for so long is asked whether it is still there before it is used.
+const TESTED_WHEN_IDLE_FOR: Duration = Duration::from_secs(1);
 /// Bounds on the server's side: a statement, a wait for a lock, a transaction left open. And every statement of
-/// ours reads by key: a plan that was made while a table was small must not scan it when it has grown.
-const SERVER_SETTINGS: [(&str, &str); 5] = [
+/// ours reads by key: a plan that was made while a table was small must not scan it when it has grown, and none
+/// gets better by being made again for each call.
+const SERVER_SETTINGS: [(&str, &str); 6] = [
     ("statement_timeout", "10s"),
     ("lock_timeout", "5s"),
     ("idle_in_transaction_session_timeout", "10s"),
     ("enable_seqscan", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
     ("jit", "off"),
 ];
 /// How often a transaction is run that loses a race each time.
@@ -60,6 +64,7 @@ pub async fn connect(config: &Config) -> Result<DatabaseConnection, DbErr> {
         .max_connections(config.connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .connect_lazy(true)
+        .test_before_acquire_if_idle_for(TESTED_WHEN_IDLE_FOR)
         .sqlx_logging(false)
         .map_sqlx_postgres_opts(|options| options.options(SERVER_SETTINGS));
     Database::connect(options).await

@@ -1,0 +1,81 @@
+//! One statement of several parts: one round trip, one snapshot.
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement, Value};
+
+/// The parts of a statement, each an INSERT or UPDATE of its own table over unnested columns.
+///
+/// They see what was committed before the statement, not each other's rows. No table may be in two parts.
+#[derive(Default)]
+pub(super) struct Parts {
+    parts: Vec<String>,
+    values: Vec<Value>,
+    /// Parts that must touch so many rows.
+    exactly: Vec<(usize, usize)>,
+}
+
+impl Parts {
+    /// Adds a part over so many rows; nothing when there are none. Its parameters are numbered from $1.
+    pub fn push<const N: usize>(&mut self, rows: usize, text: &str, values: [Value; N]) {
+        if rows > 0 {
+            self.parts.push(renumbered(text, self.values.len()));
+            self.values.extend(values);
+        }
+    }
+
+    /// Adds a part that must touch exactly so many rows.
+    pub fn push_exactly<const N: usize>(&mut self, rows: usize, text: &str, values: [Value; N]) {
+        if rows > 0 {
+            self.exactly.push((self.parts.len(), rows));
+        }
+        self.push(rows, text, values);
+    }
+
+    /// Runs it, if there is anything to run. False: some part did not touch the rows that it must.
+    pub async fn execute(self, tx: &DatabaseTransaction) -> Result<bool, DbErr> {
+        if self.parts.is_empty() {
+            return Ok(true);
+        }
+        let parts: Vec<String> = self
+            .parts
+            .iter()
+            .enumerate()
+            .map(|(at, text)| format!("p{at} AS ({text} RETURNING 1)"))
+            .collect();
+        let counts: Vec<String> =
+            (0..parts.len()).map(|at| format!("(SELECT count(*) FROM p{at}) AS p{at}")).collect();
+        let text = format!("WITH {} SELECT {}", parts.join(", "), counts.join(", "));
+        let statement = Statement::from_sql_and_values(DbBackend::Postgres, text, self.values);
+        let Some(counted) = tx.query_one_raw(statement).await? else { return Ok(false) };
+        for (at, rows) in self.exactly {
+            let touched: i64 = counted.try_get("", &format!("p{at}"))?;
+            if usize::try_from(touched) != Ok(rows) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// The text with its parameters counted on from `offset`.
+fn renumbered(text: &str, offset: usize) -> String {
+    let mut pieces = text.split('$');
+    let mut renumbered = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let digits = piece.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, rest) = piece.split_at(digits);
+        let number = number.parse::<usize>().map_or(0, |number| number + offset);
+        renumbered.push_str(&format!("${number}{rest}"));
+    }
+    renumbered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::renumbered;
+
+    #[test]
+    fn parameters_are_counted_on() {
+        assert_eq!(renumbered("a = $1 AND b = $12::text[] + $2", 10), "a = $11 AND b = $22::text[] + $12");
+        assert_eq!(renumbered("no parameter", 3), "no parameter");
+    }
+}

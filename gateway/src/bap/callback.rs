@@ -21,7 +21,7 @@ use crate::{
         },
     },
     reply::{ApiError, json},
-    transaction::{Heard, Message, OrderHead, Part, Progress, Step, Way},
+    transaction::{Heard, Message, OrderHead, Part, Progress, Step, Text, Way},
 };
 
 /// Who sends on_discover.
@@ -76,12 +76,12 @@ pub fn heard(action: Action, envelope: &Envelope<'_>, own: &BuyerParts) -> Resul
         return Ok(Heard::Failed(error));
     }
     let text =
-        |raw: &Option<Box<RawValue>>, none: &str| raw.as_ref().map_or(none, |raw| raw.get()).to_owned();
+        |raw: &Option<Box<RawValue>>, none: &str| Text::from(raw.as_ref().map_or(none, |raw| raw.get()));
     Ok(match action {
         Action::Discover => {
             let message: CatalogMessage<'_> = envelope.message()?;
             Heard::Catalog {
-                catalog: message.catalog.get().to_owned(),
+                catalog: message.catalog.get().into(),
                 providers: text(&own.providers, "{}"),
                 matching: text(&own.matching_results, "null"),
             }
@@ -94,7 +94,7 @@ pub fn heard(action: Action, envelope: &Envelope<'_>, own: &BuyerParts) -> Resul
             let message: OrderMessage<'_> = envelope.message()?;
             let order = received_order(envelope, message.order)?;
             let progress = Progress::of(order.status.as_deref().unwrap_or_default());
-            Heard::Order { order: message.order.get().to_owned(), head: OrderHead { id: order.id, progress } }
+            Heard::Order { order: message.order.get().into(), head: OrderHead { id: order.id, progress } }
         }
     })
 }
@@ -228,7 +228,7 @@ struct Criteria {
 }
 
 async fn wanted(app: &App, transaction: &TransactionId) -> Result<Option<(Energy, TimeWindow)>, ApiError> {
-    let cached = app.transactions.load(transaction, &[Part::Criteria]).await?;
+    let cached = app.transactions.load(transaction).await?;
     let state = app.transactions.newer(transaction, &cached).await?.unwrap_or(cached);
     let criteria = state.part(Part::Criteria).and_then(|json| serde_json::from_str::<Criteria>(json).ok());
     let wanted = criteria.and_then(|criteria| {

@@ -15,7 +15,7 @@ use crate::{
         seed::request::{Confirm as Message, OrderRef},
     },
     reply::{ApiError, JsonBody},
-    transaction::{Loaded, Part},
+    transaction::Loaded,
 };
 
 const UNKNOWN: &str = "Transaction not found";
@@ -41,7 +41,7 @@ pub async fn confirm(
 ) -> Result<Response, ApiError> {
     let transaction_id =
         known_id(asked.transaction_id.as_deref()).ok_or_else(|| ApiError::bad_request(UNKNOWN))?;
-    app.request(&transaction_id, &[Part::Offer], &asked).await
+    app.request(&transaction_id, &asked).await
 }
 
 impl Build for Confirm {

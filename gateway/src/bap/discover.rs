@@ -46,7 +46,7 @@ pub async fn discover(
     JsonBody(asked): JsonBody<Discover>,
 ) -> Result<Response, ApiError> {
     match &asked.transaction_id {
-        Some(id) => app.request(id, &[], &asked).await,
+        Some(id) => app.request(id, &asked).await,
         None => app.request_on(Loaded::default(), &TransactionId::random(), &asked).await,
     }
 }

@@ -38,7 +38,7 @@ struct Selected {
 pub async fn init(State(app): State<App>, JsonBody(asked): JsonBody<Init>) -> Result<Response, ApiError> {
     let transaction_id =
         known_id(asked.transaction_id.as_deref()).ok_or_else(|| ApiError::bad_request(NOT_SELECTED))?;
-    app.request(&transaction_id, &[Part::Offer, Part::Quantity], &asked).await
+    app.request(&transaction_id, &asked).await
 }
 
 impl Build for Init {

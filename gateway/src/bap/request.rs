@@ -13,7 +13,7 @@ use crate::{
     exchange::Sent,
     peers::{Answered, PeerError},
     reply::{ApiError, json},
-    transaction::{Loaded, Message, Part, Step, Way},
+    transaction::{Loaded, Message, Step, Way},
 };
 
 /// How often a request is built anew because its author did not know everything.
@@ -40,6 +40,14 @@ pub(super) struct Answer<W> {
     with: W,
     /// The peer's acknowledgement, as it came.
     ack: Box<RawValue>,
+}
+
+/// What making a request came to.
+enum Made {
+    /// The message_id, and the peer's acknowledgement.
+    Answered(String, Box<RawValue>),
+    /// Nothing is sent: the buyer's side has come so far meanwhile.
+    Stale(i64),
 }
 
 /// Nothing but the acknowledgement.
@@ -85,10 +93,9 @@ impl App {
     pub(super) async fn request<B: Build>(
         &self,
         transaction: &TransactionId,
-        parts: &[Part],
         asked: &B,
     ) -> Result<Response, ApiError> {
-        let state = self.transactions.load(transaction, parts).await?;
+        let state = self.transactions.load(transaction).await?;
         self.request_on(state, transaction, asked).await
     }
 
@@ -112,23 +119,23 @@ impl App {
                 },
             };
             match self.send(transaction, &state, outgoing).await? {
-                Some((message_id, ack)) => {
+                Made::Answered(message_id, ack) => {
                     let transaction_id = transaction.clone();
                     return Ok(json(&Answer { status: "ok", transaction_id, message_id, with, ack }));
                 }
-                None => state = self.transactions.rebuild(transaction).await?,
+                Made::Stale(newest) => state = self.transactions.at(transaction, newest).await?,
             }
         }
         Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "the transaction is changing too fast, try again"))
     }
 
-    /// The message_id and the peer's acknowledgement; none when the state it was built on was stale.
+    /// Stores the request and makes it, unless the state it was built on was stale.
     async fn send(
         &self,
         transaction: &TransactionId,
         state: &Loaded,
         mut outgoing: Outgoing,
-    ) -> Result<Option<(String, Box<RawValue>)>, ApiError> {
+    ) -> Result<Made, ApiError> {
         let us = &self.config.identity;
         let bpp = outgoing.bpp_id.as_ref().map(|id| (id, us.bpp_uri.as_str()));
         let now = self.clock.now();
@@ -155,7 +162,7 @@ impl App {
         };
         let sent = self.services.mailbox.clone().send(request).await?.into_inner();
         if sent.stale {
-            return Ok(None);
+            return Ok(Made::Stale(sent.buyer_seq));
         }
         let bpp_id = outgoing.bpp_id.as_ref().map(|id| id.as_str());
         let message =
@@ -174,7 +181,7 @@ impl App {
         };
         let message_id = sent.message_id.clone();
         let ack = acknowledgement(self.exchange.make_request(sent).await)?;
-        Ok(Some((message_id, ack)))
+        Ok(Made::Answered(message_id, ack))
     }
 }
 

@@ -66,7 +66,7 @@ struct Matching {
 pub async fn select(State(app): State<App>, JsonBody(asked): JsonBody<Select>) -> Result<Response, ApiError> {
     let transaction_id =
         known_id(asked.transaction_id.as_deref()).ok_or_else(|| ApiError::bad_request(NO_CATALOG))?;
-    app.request(&transaction_id, &[Part::Catalog], &asked).await
+    app.request(&transaction_id, &asked).await
 }
 
 impl Build for Select {

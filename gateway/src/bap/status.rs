@@ -28,7 +28,7 @@ pub struct Status {
 pub async fn status(State(app): State<App>, JsonBody(asked): JsonBody<Status>) -> Result<Response, ApiError> {
     let transaction_id =
         known_id(asked.transaction_id.as_deref()).ok_or_else(|| ApiError::bad_request(UNKNOWN))?;
-    app.request(&transaction_id, &[Part::Offer], &asked).await
+    app.request(&transaction_id, &asked).await
 }
 
 impl Build for Status {

@@ -13,7 +13,10 @@ use fred::{
 };
 use p2p_domain::TransactionId;
 
-use super::state::{Edit, Head, Part};
+use super::{
+    note::Note,
+    state::{Edit, Head, Part, Text},
+};
 
 const TRANSACTION_SECONDS: i64 = 24 * 60 * 60;
 const MESSAGE_SECONDS: i64 = 7 * 24 * 60 * 60;
@@ -74,7 +77,7 @@ pub(super) struct Cached {
     /// None when nothing makes a transaction of it.
     pub head: Option<Head>,
     /// The parts; pending ones under their own names.
-    pub parts: HashMap<String, String>,
+    pub parts: HashMap<String, Text>,
 }
 
 /// Redis.
@@ -136,24 +139,15 @@ impl Cache {
         }
     }
 
-    /// The head and some parts of a state; none when there is no state.
-    pub async fn read(&self, transaction: &TransactionId, parts: &[Part]) -> Result<Option<Cached>, Error> {
-        let mut fields = vec![HEAD.to_owned(), BUYER_SEQ.to_owned()];
-        fields.extend(parts.iter().map(|part| part.name().to_owned()));
-        fields.extend(parts.iter().filter(|part| Part::PENDING.contains(part)).map(|part| pending(*part)));
-        let values: Vec<Option<String>> = self.client()?.hmget(key(transaction), fields.clone()).await?;
-        let found = fields.into_iter().zip(values).filter_map(|(field, value)| Some((field, value?)));
-        Ok(Cached::of(found.collect()))
+    /// A state; none when there is none.
+    pub async fn read(&self, transaction: &TransactionId) -> Result<Option<Cached>, Error> {
+        let fields: HashMap<String, String> = self.client()?.hgetall(key(transaction)).await?;
+        Ok(Cached::of(fields))
     }
 
-    /// Whole states, in the order asked for.
-    pub async fn read_all(&self, transactions: &[TransactionId]) -> Result<Vec<Option<Cached>>, Error> {
-        let pipeline = self.client()?.pipeline();
-        for transaction in transactions {
-            pipeline.hgetall::<(), _>(key(transaction)).await?;
-        }
-        let found: Vec<HashMap<String, String>> = pipeline.all().await?;
-        Ok(found.into_iter().map(Cached::of).collect())
+    /// How far a state has come; none when there is none.
+    pub async fn buyer_seq(&self, transaction: &TransactionId) -> Result<Option<i64>, Error> {
+        self.client()?.hget(key(transaction), BUYER_SEQ).await
     }
 
     /// Writes a step over the state that it follows. Without a head, only its place is noted.
@@ -165,8 +159,8 @@ impl Cache {
         edits: &[Edit],
     ) -> Result<Applied, Error> {
         let edits = edits.iter().map(|edit| match edit {
-            Edit::Set(part, json) => ("set", part.name().to_owned(), json.clone()),
-            Edit::SetPending(part, json) => ("set", pending(*part), json.clone()),
+            Edit::Set(part, json) => ("set", part.name().to_owned(), json.to_string()),
+            Edit::SetPending(part, json) => ("set", pending(*part), json.to_string()),
             Edit::Promote(part) => ("promote", part.name().to_owned(), pending(*part)),
             Edit::DropPending(part) => ("clear", pending(*part), String::new()),
             Edit::Clear(part) => ("clear", part.name().to_owned(), String::new()),
@@ -176,7 +170,7 @@ impl Cache {
 
     /// Replaces a state.
     pub async fn replace(&self, transaction: &TransactionId, state: &Cached) -> Result<(), Error> {
-        let fields = state.parts.iter().map(|(field, json)| ("set", field.clone(), json.clone()));
+        let fields = state.parts.iter().map(|(field, json)| ("set", field.clone(), json.to_string()));
         self.write(transaction, None, state.buyer_seq, state.head.as_ref(), fields).await?;
         Ok(())
     }
@@ -198,12 +192,9 @@ impl Cache {
         for (op, field, value) in edits {
             arguments.extend([op.to_owned(), field, value]);
         }
-        let client = self.client()?;
         let keys = vec![key(transaction)];
+        let client = self.client()?;
         let answer: String = self.apply.evalsha_with_reload(&client, keys, arguments).await?;
-        if buyer_seq == 1 || expected.is_none() {
-            client.sadd::<(), _, _>(ALL, transaction.as_str()).await?;
-        }
         Ok(match answer.as_str() {
             "done" => Applied::Done,
             "before" => Applied::Before,
@@ -247,13 +238,19 @@ impl Cache {
         if lapsed.is_empty() { Ok(()) } else { client.srem(ALL, lapsed).await }
     }
 
-    /// Notes messages for observers: `msg:{direction}:{message_id}`, a field per action.
-    pub async fn note(&self, messages: &[super::Noted]) -> Result<(), Error> {
+    /// Notes for observers: a message at `msg:{direction}:{message_id}`, a field per action; a transaction in
+    /// `txn:all`.
+    pub async fn note(&self, notes: &[Note]) -> Result<(), Error> {
         let pipeline = self.client()?.pipeline();
-        for noted in messages {
-            let key = format!("msg:{}:{}", noted.way.as_str(), noted.message_id);
-            pipeline.hset::<(), _, _>(&key, (noted.action.as_str(), noted.at.as_str())).await?;
-            pipeline.expire::<(), _>(&key, MESSAGE_SECONDS, None).await?;
+        for note in notes {
+            match note {
+                Note::Message { way, message_id, action, at } => {
+                    let key = format!("msg:{}:{message_id}", way.as_str());
+                    pipeline.hset::<(), _, _>(&key, (action.as_str(), at.as_str())).await?;
+                    pipeline.expire::<(), _>(&key, MESSAGE_SECONDS, None).await?;
+                }
+                Note::Transaction(id) => pipeline.sadd::<(), _, _>(ALL, id.as_str()).await?,
+            }
         }
         let _: Vec<Value> = pipeline.all().await?;
         Ok(())
@@ -268,7 +265,8 @@ impl Cached {
             Some(text) => Some(serde_json::from_str(&text).ok()?),
             None => None,
         };
-        Some(Self { buyer_seq, head, parts: fields })
+        let parts = fields.into_iter().map(|(field, json)| (field, Text::from(json))).collect();
+        Some(Self { buyer_seq, head, parts })
     }
 
     /// Applies edits in memory, as the script does.
@@ -298,6 +296,6 @@ impl Cached {
 
     /// The part as the buyer sees it: what was set aside for the newest turn, else what is there.
     pub fn part(&self, part: Part) -> Option<&str> {
-        self.parts.get(&pending(part)).or_else(|| self.parts.get(part.name())).map(String::as_str)
+        self.parts.get(&pending(part)).or_else(|| self.parts.get(part.name())).map(AsRef::as_ref)
     }
 }

@@ -2,14 +2,16 @@
 //! the mailbox whenever the cache is not known to be right.
 
 mod cache;
-mod fresh;
+mod note;
 mod rebuild;
+mod recent;
 mod show;
 mod state;
 
-pub use state::{Head, Heard, Message, OrderHead, Part, Progress, Step};
+pub use note::Way;
+pub use state::{Head, Heard, Message, OrderHead, Part, Progress, Step, Text};
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use p2p_domain::{ParticipantId, TransactionId};
@@ -17,49 +19,17 @@ use p2p_proto::order::{
     ClearTransactionsRequest, GetTransactionRequest, mailbox_service_client::MailboxServiceClient,
 };
 use p2p_runtime::{Stop, Tasks, grpc::DeadlineChannel};
-use tokio::sync::mpsc;
 use tonic::{Code, Status};
 
-use crate::beckn::instant;
 use cache::{Applied, Cache, Cached};
-use fresh::Fresh;
-
-const MOST_NOTES_WAITING: usize = 10_000;
-const MOST_NOTES_AT_ONCE: usize = 500;
-const TRIM_INTERVAL: Duration = Duration::from_secs(60);
-
-/// Which way a message went.
-#[derive(Debug, Clone, Copy)]
-pub enum Way {
-    /// Received.
-    Inbound,
-    /// Sent.
-    Outbound,
-}
-
-impl Way {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Inbound => "INBOUND",
-            Self::Outbound => "OUTBOUND",
-        }
-    }
-}
-
-/// A message for the observers in Redis.
-#[derive(Debug)]
-struct Noted {
-    way: Way,
-    message_id: String,
-    action: String,
-    at: String,
-}
+use note::Notes;
+use recent::Recent;
 
 /// A state as a request needs it.
 #[derive(Debug, Default, Clone)]
 pub struct Loaded {
-    state: Cached,
-    /// It came from the cache and was not compared with the mailbox.
+    state: Arc<Cached>,
+    /// It was not compared with the mailbox.
     may_be_stale: bool,
 }
 
@@ -69,7 +39,7 @@ impl Loaded {
         self.state.head.as_ref()
     }
 
-    /// A part as the buyer sees it, if it was asked for.
+    /// A part as the buyer sees it.
     pub fn part(&self, part: Part) -> Option<&str> {
         self.state.part(part)
     }
@@ -86,8 +56,8 @@ pub struct Transactions {
     cache: Cache,
     mailbox: MailboxServiceClient<DeadlineChannel>,
     bap: ParticipantId,
-    fresh: Arc<Fresh>,
-    notes: mpsc::Sender<Noted>,
+    recent: Arc<Recent>,
+    notes: Notes,
 }
 
 impl Transactions {
@@ -103,9 +73,8 @@ impl Transactions {
         stop: &Stop,
     ) -> anyhow::Result<Self> {
         let cache = Cache::connect(redis_url)?;
-        let (notes, waiting) = mpsc::channel(MOST_NOTES_WAITING);
-        tasks.spawn(observe(cache.clone(), waiting, stop.clone()));
-        Ok(Self { cache, mailbox, bap, fresh: Arc::default(), notes })
+        let notes = Notes::start(cache.clone(), tasks, stop);
+        Ok(Self { cache, mailbox, bap, recent: Arc::default(), notes })
     }
 
     /// Whether Redis answers.
@@ -113,15 +82,15 @@ impl Transactions {
         self.cache.is_connected().await
     }
 
-    /// The state with some parts: from Redis, else rebuilt. It may be stale; what is sent on its ground is
-    /// compared with the mailbox.
+    /// The state: from memory or Redis, else rebuilt. It may be stale; what is sent on its ground is compared with
+    /// the mailbox.
     ///
     /// # Errors
     /// When neither Redis nor the mailbox has an answer.
-    pub async fn load(&self, transaction: &TransactionId, parts: &[Part]) -> Result<Loaded, Status> {
-        match self.cache.read(transaction, parts).await {
-            Ok(Some(state)) => Ok(Loaded { state, may_be_stale: true }),
-            Ok(None) | Err(_) => self.rebuild(transaction).await,
+    pub async fn load(&self, transaction: &TransactionId) -> Result<Loaded, Status> {
+        match self.known(transaction).await {
+            Some(state) => Ok(Loaded { state, may_be_stale: true }),
+            None => self.rebuild(transaction).await,
         }
     }
 
@@ -130,11 +99,46 @@ impl Transactions {
     /// # Errors
     /// When the mailbox does not answer.
     pub async fn newer(&self, transaction: &TransactionId, known: &Loaded) -> Result<Option<Loaded>, Status> {
-        let right = !known.may_be_stale || self.fresh.is(transaction, known.buyer_seq());
-        if right || self.newest(transaction).await? == Some(known.buyer_seq()) {
+        let fresh = || self.recent.fresh(transaction).is_some_and(|s| s.buyer_seq == known.buyer_seq());
+        if !known.may_be_stale || fresh() {
             return Ok(None);
         }
-        self.rebuild(transaction).await.map(Some)
+        match self.newest(transaction).await? {
+            Some(newest) if newest == known.buyer_seq() => Ok(None),
+            Some(newest) => self.at(transaction, newest).await.map(Some),
+            None => self.rebuild(transaction).await.map(Some),
+        }
+    }
+
+    /// The state as the mailbox has it, which has come so far: wherever it is found.
+    ///
+    /// # Errors
+    /// When it is to be rebuilt and the mailbox does not answer.
+    pub async fn at(&self, transaction: &TransactionId, newest: i64) -> Result<Loaded, Status> {
+        if let Some(state) = self.recent.get(transaction).filter(|state| state.buyer_seq == newest) {
+            match self.cache.buyer_seq(transaction).await {
+                Ok(Some(seq)) if seq == newest => self.recent.put(transaction, &state),
+                // Redis has lost it.
+                _ => self.keep(transaction, &state).await,
+            }
+            return Ok(Loaded { state, may_be_stale: false });
+        }
+        match self.cache.read(transaction).await {
+            Ok(Some(state)) if state.buyer_seq == newest => {
+                let state = Arc::new(state);
+                self.recent.put(transaction, &state);
+                Ok(Loaded { state, may_be_stale: false })
+            }
+            _ => self.rebuild(transaction).await,
+        }
+    }
+
+    /// A state from memory or Redis.
+    async fn known(&self, transaction: &TransactionId) -> Option<Arc<Cached>> {
+        match self.recent.get(transaction) {
+            Some(state) => Some(state),
+            None => self.cache.read(transaction).await.ok().flatten().map(Arc::new),
+        }
     }
 
     /// How far the transaction has come; none when the buyer has no such transaction.
@@ -151,17 +155,13 @@ impl Transactions {
     /// Applies what the buyer's side did or heard as number `buyer_seq` of its transaction. Repeating it changes
     /// nothing. The mailbox has it already, so a cache that fails is only found to be behind.
     pub async fn apply(&self, transaction: &TransactionId, buyer_seq: i64, step: &Step<'_>) {
-        let read = async {
-            match buyer_seq {
-                1 => Ok(Cached::default()),
-                _ => self.cache.read(transaction, &[]).await.map(Option::unwrap_or_default),
-            }
+        let reaches = |state: &Arc<Cached>| state.buyer_seq + 1 >= buyer_seq;
+        let known = match self.recent.get(transaction).filter(reaches) {
+            Some(state) => state,
+            None if buyer_seq == 1 => Arc::default(),
+            None => self.cache.read(transaction).await.ok().flatten().map(Arc::new).unwrap_or_default(),
         };
-        let applied = match read.await {
-            Ok(known) => self.try_apply(&known, transaction, buyer_seq, step).await,
-            Err(error) => Err(error.into()),
-        };
-        behind(transaction, applied);
+        self.apply_to(&Loaded { state: known, may_be_stale: true }, transaction, buyer_seq, step).await;
     }
 
     /// The same, to a state that was read before: the mailbox has confirmed that the step follows it.
@@ -172,37 +172,40 @@ impl Transactions {
         buyer_seq: i64,
         step: &Step<'_>,
     ) {
-        behind(transaction, self.try_apply(&known.state, transaction, buyer_seq, step).await);
-    }
-
-    async fn try_apply(
-        &self,
-        known: &Cached,
-        transaction: &TransactionId,
-        buyer_seq: i64,
-        step: &Step<'_>,
-    ) -> anyhow::Result<()> {
-        let applied = match known.buyer_seq {
-            seq if seq + 1 == buyer_seq => {
-                let next = state::step(known.head.as_ref(), step);
-                if known.head.is_none() && next.is_none() {
-                    // Nothing makes a transaction of it yet.
-                    return Ok(());
-                }
-                let (head, edits) = next.map_or((None, Vec::new()), |(head, edits)| (Some(head), edits));
-                self.cache.apply(transaction, buyer_seq, head.as_ref(), &edits).await?
+        let known = &known.state;
+        if known.buyer_seq >= buyer_seq {
+            return;
+        }
+        if known.buyer_seq + 1 < buyer_seq {
+            if let Err(error) = self.rebuild(transaction).await {
+                tracing::warn!(%transaction, %error, "the cached state is behind");
             }
-            seq if seq >= buyer_seq => Applied::Before,
-            _ => Applied::Gap,
+            return;
+        }
+        let (head, edits) = match state::step(known.head.as_ref(), step) {
+            Some((head, edits)) => (Some(head), edits),
+            // Nothing makes a transaction of it yet.
+            None if known.head.is_none() => return,
+            None => (None, Vec::new()),
         };
-        match applied {
-            Applied::Done => self.fresh.note(transaction, buyer_seq),
-            Applied::Before => {}
-            Applied::Gap => {
-                self.rebuild(transaction).await?;
+        let mut next = Cached::clone(known);
+        next.buyer_seq = buyer_seq;
+        next.edit(&edits);
+        let written = self.cache.apply(transaction, buyer_seq, head.as_ref(), &edits).await;
+        if known.head.is_none() {
+            self.notes.transaction(transaction);
+        }
+        next.head = head.or(next.head);
+        let next = Arc::new(next);
+        match written {
+            Ok(Applied::Done) => self.recent.put(transaction, &next),
+            Ok(Applied::Before) => {}
+            Ok(Applied::Gap) => self.keep(transaction, &next).await,
+            Err(error) => {
+                self.recent.put(transaction, &next);
+                tracing::warn!(%transaction, %error, "the cached state is behind");
             }
         }
-        Ok(())
     }
 
     /// Clears the buyer's view of all transactions. Answers how many there were.
@@ -212,7 +215,7 @@ impl Transactions {
     pub async fn clear(&self) -> Result<u64, Status> {
         let request = ClearTransactionsRequest { bap_id: self.bap.to_string() };
         let cleared = self.mailbox.clone().clear_transactions(request).await?.into_inner().cleared;
-        self.fresh.forget();
+        self.recent.forget();
         if let Err(error) = self.cache.clear().await {
             tracing::warn!(%error, "cleared states stay in the cache until they are compared");
         }
@@ -221,40 +224,6 @@ impl Transactions {
 
     /// Notes a message for observers, if there is room.
     pub fn note(&self, way: Way, message_id: &str, action: &str, at: DateTime<Utc>) {
-        let noted =
-            Noted { way, message_id: message_id.to_owned(), action: action.to_owned(), at: instant(at) };
-        // Observers decide nothing: under pressure they miss some.
-        let _ = self.notes.try_send(noted);
-    }
-}
-
-fn behind(transaction: &TransactionId, applied: anyhow::Result<()>) {
-    if let Err(error) = applied {
-        tracing::warn!(%transaction, %error, "the cached state is behind");
-    }
-}
-
-/// Writes notes for observers, many at once, and keeps `txn:all` trimmed.
-async fn observe(cache: Cache, mut waiting: mpsc::Receiver<Noted>, stop: Stop) {
-    let mut notes = Vec::new();
-    let mut trim = tokio::time::interval(TRIM_INTERVAL);
-    loop {
-        tokio::select! {
-            _ = trim.tick() => {
-                if let Err(error) = cache.trim().await {
-                    tracing::debug!(%error, "txn:all is not trimmed");
-                }
-            }
-            received = waiting.recv_many(&mut notes, MOST_NOTES_AT_ONCE) => {
-                if received == 0 {
-                    return;
-                }
-                if let Err(error) = cache.note(&notes).await {
-                    tracing::debug!(%error, "observers miss some messages");
-                }
-                notes.clear();
-            }
-            () = stop.cancelled() => return,
-        }
+        self.notes.message(way, message_id, action, at);
     }
 }

@@ -1,5 +1,7 @@
 //! Rebuilds a state from the mailbox's events.
 
+use std::sync::Arc;
+
 use p2p_domain::TransactionId;
 use p2p_proto::order::{Direction, Event, ListEventsRequest};
 use tonic::Status;
@@ -7,7 +9,7 @@ use tonic::Status;
 use super::{
     Loaded, Transactions,
     cache::Cached,
-    state::{self, Message, Part, Step},
+    state::{self, Message, Part, Step, Text},
 };
 use crate::{
     bap::callback::{self, BuyerParts},
@@ -21,7 +23,7 @@ impl Transactions {
     ///
     /// # Errors
     /// When the mailbox does not answer.
-    pub async fn rebuild(&self, transaction: &TransactionId) -> Result<Loaded, Status> {
+    pub(super) async fn rebuild(&self, transaction: &TransactionId) -> Result<Loaded, Status> {
         let mut state = Cached::default();
         let mut after_seq = 0;
         loop {
@@ -42,16 +44,18 @@ impl Transactions {
                 break;
             }
         }
+        let state = Arc::new(state);
         if state.head.is_some() {
             self.keep(transaction, &state).await;
         }
         Ok(Loaded { state, may_be_stale: false })
     }
 
-    async fn keep(&self, transaction: &TransactionId, state: &Cached) {
-        match self.cache.replace(transaction, state).await {
-            Ok(()) => self.fresh.note(transaction, state.buyer_seq),
-            Err(error) => tracing::debug!(%transaction, %error, "a rebuilt state is not cached"),
+    /// Puts a state that is right where it is looked for.
+    pub(super) async fn keep(&self, transaction: &TransactionId, state: &Arc<Cached>) {
+        self.recent.put(transaction, state);
+        if let Err(error) = self.cache.replace(transaction, state).await {
+            tracing::debug!(%transaction, %error, "a state that is right is not cached");
         }
     }
 }
@@ -85,13 +89,13 @@ fn take(state: &mut Cached, step: &Step<'_>) {
 
 impl BuyerParts {
     /// What a request puts aside.
-    pub fn request_parts(&self) -> Vec<(Part, String)> {
+    pub fn request_parts(&self) -> Vec<(Part, Text)> {
         let parts = [
             (Part::Criteria, &self.discovery_criteria),
             (Part::Matching, &self.matching_results),
             (Part::Offer, &self.selected_offer),
             (Part::Quantity, &self.selected_quantity),
         ];
-        parts.into_iter().filter_map(|(part, json)| Some((part, json.as_ref()?.get().to_owned()))).collect()
+        parts.into_iter().filter_map(|(part, json)| Some((part, json.as_ref()?.get().into()))).collect()
     }
 }

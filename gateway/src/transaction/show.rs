@@ -38,7 +38,7 @@ impl Cached {
         };
         let mut text = serde_json::to_string(&shown).ok()?;
         text.truncate(text.len() - "}".len());
-        text.reserve(self.parts.values().map(String::len).sum::<usize>() + ROOM_FOR_NAMES);
+        text.reserve(self.parts.values().map(|json| json.len()).sum::<usize>() + ROOM_FOR_NAMES);
         for part in Part::ALL {
             if let Some(json) = self.part(part) {
                 text.extend([",\"", part.name(), "\":", json]);
@@ -68,12 +68,14 @@ impl Transactions {
     /// # Errors
     /// When the mailbox does not answer.
     pub async fn show(&self, transaction: &TransactionId) -> Result<Option<String>, Status> {
-        let cached = self.cache.read(transaction, &Part::ALL).await.ok().flatten();
-        if let Some(cached) = cached.as_ref().filter(|c| self.fresh.is(transaction, c.buyer_seq)) {
-            return Ok(cached.show(transaction));
+        // Another gateway would have written Redis.
+        if let Some(recent) = self.recent.fresh(transaction)
+            && self.cache.buyer_seq(transaction).await.is_ok_and(|seq| seq == Some(recent.buyer_seq))
+        {
+            return Ok(recent.show(transaction));
         }
         match self.newest(transaction).await? {
-            Some(newest) => self.right(transaction, cached, newest).await,
+            Some(newest) => Ok(self.at(transaction, newest).await?.state.show(transaction)),
             None => Ok(None),
         }
     }
@@ -85,34 +87,13 @@ impl Transactions {
     pub async fn list(&self, limit: u32, cursor: String) -> Result<Page, Status> {
         let request = ListTransactionsRequest { bap_id: self.bap.to_string(), limit, cursor };
         let page = self.mailbox.clone().list_transactions(request).await?.into_inner();
-        let ids: Vec<_> = page.transactions.iter().filter_map(|t| t.transaction_id.parse().ok()).collect();
-        let mut cached = self.cache.read_all(&ids).await.unwrap_or_default();
-        cached.resize_with(ids.len(), || None);
-        let mut transactions = Vec::with_capacity(ids.len());
-        for ((id, cached), listed) in ids.iter().zip(cached).zip(&page.transactions) {
-            let shown = self.right(id, cached, listed.buyer_seq).await?;
+        let mut transactions = Vec::with_capacity(page.transactions.len());
+        for listed in &page.transactions {
+            let Ok(id) = listed.transaction_id.parse() else { continue };
+            let shown = self.at(&id, listed.buyer_seq).await?.state.show(&id);
             transactions.extend(shown.and_then(|json| RawValue::from_string(json).ok()));
         }
         let next_cursor = Some(page.next_cursor).filter(|cursor| !cursor.is_empty());
         Ok(Page { transactions, next_cursor })
-    }
-
-    /// The cached state if it is the newest, else the rebuilt one.
-    async fn right(
-        &self,
-        transaction: &TransactionId,
-        cached: Option<Cached>,
-        newest: i64,
-    ) -> Result<Option<String>, Status> {
-        match cached {
-            Some(cached) if cached.buyer_seq == newest => {
-                self.fresh.note(transaction, newest);
-                Ok(cached.show(transaction))
-            }
-            _ => {
-                let rebuilt = self.rebuild(transaction).await?;
-                Ok(rebuilt.state.show(transaction))
-            }
-        }
     }
 }

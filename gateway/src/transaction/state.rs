@@ -8,7 +8,7 @@ mod part;
 #[cfg(test)]
 mod tests;
 
-pub use part::{Edit, Part};
+pub use part::{Edit, Part, Text};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -144,18 +144,18 @@ pub enum Heard {
     /// A catalog, who sells in it, and how it ranks (`null` when nothing was ranked).
     Catalog {
         /// `message.catalog`.
-        catalog: String,
+        catalog: Text,
         /// Provider id -> provider.
-        providers: String,
+        providers: Text,
         /// matchingResults.
-        matching: String,
+        matching: Text,
     },
     /// A price; the buyer's state does not keep it.
     Quote,
     /// An order.
     Order {
         /// `message.order`.
-        order: String,
+        order: Text,
         /// Which, and how far.
         head: OrderHead,
     },
@@ -167,7 +167,7 @@ pub enum Heard {
 #[derive(Debug, Clone)]
 pub enum Step<'a> {
     /// It sends a request that puts these parts aside.
-    Request(Message<'a>, Vec<(Part, String)>),
+    Request(Message<'a>, Vec<(Part, Text)>),
     /// Its request was refused, or never made: as of the request.
     Refused(&'a str, ErrorBody),
     /// It heard a callback.
@@ -189,7 +189,7 @@ pub fn step(head: Option<&Head>, step: &Step<'_>) -> Option<(Head, Vec<Edit>)> {
     }
 }
 
-fn begin(message: &Message<'_>, parts: &[(Part, String)]) -> (Head, Vec<Edit>) {
+fn begin(message: &Message<'_>, parts: &[(Part, Text)]) -> (Head, Vec<Edit>) {
     let (mut head, edits) = Head::new(Status::Discovering, message.at).request(message, parts);
     if let Some(open) = &mut head.open {
         open.before = None;
@@ -216,7 +216,7 @@ impl Head {
         }
     }
 
-    fn request(mut self, message: &Message<'_>, parts: &[(Part, String)]) -> (Self, Vec<Edit>) {
+    fn request(mut self, message: &Message<'_>, parts: &[(Part, Text)]) -> (Self, Vec<Edit>) {
         self.updated_at = message.at;
         let request = Sent {
             message_id: message.message_id.to_owned(),

@@ -1,5 +1,10 @@
 //! The parts of a state, and how they change.
 
+use std::sync::Arc;
+
+/// A part's JSON; the cache, the state in memory and the answers share it.
+pub type Text = Arc<str>;
+
 /// A part of the state, kept as JSON text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Part {
@@ -51,9 +56,9 @@ impl Part {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Edit {
     /// The part is this now.
-    Set(Part, String),
+    Set(Part, Text),
     /// The part is set aside for the newest turn.
-    SetPending(Part, String),
+    SetPending(Part, Text),
     /// What was set aside moves in, if anything was.
     Promote(Part),
     /// What was set aside is dropped.

@@ -10,13 +10,13 @@ fn message(id: &str, action: Action, second: i64) -> Message<'_> {
 }
 
 fn catalog() -> Heard {
-    let json = || "{}".to_owned();
+    let json = || "{}".into();
     Heard::Catalog { catalog: json(), providers: json(), matching: json() }
 }
 
 fn order(status: &str) -> Heard {
     let head = OrderHead { id: "o".into(), progress: Progress::of(status) };
-    Heard::Order { order: format!(r#"{{"status":"{status}"}}"#), head }
+    Heard::Order { order: format!(r#"{{"status":"{status}"}}"#).into(), head }
 }
 
 fn error() -> ErrorBody {

@@ -12,3 +12,7 @@ pub use program::{run, unless_stalled};
 pub use tasks::Tasks;
 pub use telemetry::chain;
 pub use tokio_util::sync::CancellationToken as Stop;
+
+/// Every program allocates with it: a message is copied and parsed many times a trade.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -18,7 +18,7 @@ use crate::local::Running;
 /// What there is to call.
 pub const USAGE: &str =
     "usage: bench trade [--url http://127.0.0.1:4000] [--concurrency 1,8,32] [--seconds 10]
-                   [--warmup 2] [--poll-ms 2] [--fill] [--catalog 127.0.0.1:50051]
+                   [--warmup 2] [--poll-ms 20] [--fill] [--catalog 127.0.0.1:50051]
                    [--pids name=pid,...] [--database-url URL] [--redis-url URL] [--json FILE]
        bench floor [--concurrency 1,8,32] [--seconds 10] [--database-url URL]";
 
@@ -136,7 +136,7 @@ impl Trade {
             concurrency: options.concurrency()?,
             lasts: Duration::from_secs(options.value("seconds", 10)?),
             warmup: Duration::from_secs(options.value("warmup", 2)?),
-            poll: Duration::from_millis(options.value("poll-ms", 2)?),
+            poll: Duration::from_millis(options.value("poll-ms", 20)?),
             fill: options.switches.contains("fill").then_some(catalog),
             pids,
             database_url: database_url(&options, env, running)?,

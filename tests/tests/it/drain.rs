@@ -19,7 +19,7 @@ use crate::{
     beckn::{self, Message},
     client::{ALPHA, BETA, Client, until},
     programs::{Place, Programs},
-    receiver::Receiver,
+    receiver::{Manner, Receiver},
     sql::Tables,
 };
 
@@ -208,6 +208,24 @@ async fn what_is_not_yet_due_is_left_to_the_other_gateway() {
     programs.tables.is_sound().await;
     assert_eq!(receiver.bodies().len(), 2);
     assert_eq!(programs.tables.stock(ALPHA).await, [47, 3, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_stops_in_time_beside_a_receiver_that_never_answers() {
+    let place = Place::new("gateway-1");
+    let programs = Programs::new(&[&place], &[("CALLBACK_DELAY", "0"), ("CALLBACK_PER_PEER", "1")]).await;
+    let _services = programs.services();
+    let silent = Receiver::answering([], Manner::Silent).await;
+    let gateway = programs.gateway(&place).await;
+    for n in 0..3 {
+        let select =
+            Message::new(&place.client(), "select", &format!("t-{n}"), beckn::select(ALPHA, &json!(3)));
+        select.elsewhere(&silent.uri).post(&place.client()).await.acknowledged();
+    }
+    silent.has(1).await;
+    gateway.terminate().await;
+    let left = "SELECT count(*) FROM orders.outbox WHERE status = 'PENDING' AND lease_until <= now()";
+    assert_eq!(programs.tables.number(left).await, 3, "the next gateway has them at once");
 }
 
 #[tokio::test]

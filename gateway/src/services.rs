@@ -1,6 +1,6 @@
 //! Clients of the three services, each call with its deadline.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{fmt::Display, net::SocketAddr, time::Duration};
 
 use p2p_proto::{
     catalog::catalog_service_client::CatalogServiceClient,
@@ -9,11 +9,18 @@ use p2p_proto::{
 };
 use p2p_runtime::grpc::{DeadlineChannel, channel};
 
+use tonic::{Code, Status};
+
 use crate::config::Config;
 
 /// A body of 4 MB and what goes with it; several events at once.
 const MESSAGE_LIMIT: usize = 32 * 1024 * 1024;
 const DEADLINE: Duration = Duration::from_secs(5);
+
+/// A fault that no repetition mends.
+pub fn broken(why: impl Display) -> Status {
+    p2p_proto::status(Code::Internal, "INTERNAL", why.to_string(), None)
+}
 
 /// The services behind the gateway.
 #[derive(Clone)]

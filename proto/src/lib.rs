@@ -5,7 +5,7 @@ mod convert;
 mod status;
 
 pub use convert::{InvalidMessage, required, timestamp, utc};
-pub use status::{DOMAIN, metadata, reason, status};
+pub use status::{DOMAIN, is_permanent, metadata, reason, status};
 
 /// The packages under the names that the .proto files give them.
 #[allow(missing_docs, clippy::all)]

@@ -25,7 +25,34 @@ pub fn reason(status: &Status) -> Option<String> {
     (info.domain == DOMAIN).then_some(info.reason)
 }
 
+/// Whether one of our services has said that the same call can never succeed: so only with a reason of ours, for
+/// transports and proxies use these codes as well.
+pub fn is_permanent(status: &Status) -> bool {
+    let says_so = matches!(
+        status.code(),
+        Code::InvalidArgument | Code::NotFound | Code::FailedPrecondition | Code::OutOfRange | Code::Internal
+    );
+    says_so && reason(status).is_some()
+}
+
 /// An id that a status is about.
 pub fn metadata(status: &Status, key: &str) -> Option<String> {
     status.get_details_error_info()?.metadata.remove(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_service_of_ours_says_is_permanent() {
+        let said = |code| is_permanent(&status(code, "REASON", "why", None));
+        for code in [Code::InvalidArgument, Code::NotFound, Code::FailedPrecondition, Code::Internal] {
+            assert!(said(code), "{code:?}");
+            assert!(!is_permanent(&Status::new(code, "from elsewhere")), "{code:?}");
+        }
+        for code in [Code::Unavailable, Code::Aborted, Code::DeadlineExceeded, Code::ResourceExhausted] {
+            assert!(!said(code), "{code:?}");
+        }
+    }
 }

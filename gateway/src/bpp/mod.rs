@@ -18,6 +18,7 @@ use crate::{
     },
     cds,
     exchange::Exchange,
+    services::broken,
 };
 
 /// What an action comes to, before anything is committed.
@@ -72,7 +73,7 @@ impl From<Status> for Failed {
 
 impl From<InvalidMessage> for Failed {
     fn from(invalid: InvalidMessage) -> Self {
-        Self::Service(Status::internal(invalid.to_string()))
+        Self::Service(broken(invalid))
     }
 }
 

@@ -3,8 +3,8 @@
 use axum::{http::StatusCode, response::Response};
 use p2p_proto::{
     order::{
-        BeginConfirmRequest, BeginInitRequest, BeginResponse, Outcome, ReceivedMessage, RecordRequest,
-        RequestedLine, Verdict,
+        BeginConfirmRequest, BeginInitRequest, BeginResponse, GiveUpRequest, Outcome, ReceivedMessage,
+        RecordRequest, RequestedLine, Verdict,
     },
     timestamp, utc,
 };
@@ -135,6 +135,16 @@ impl Exchange {
             resume,
         };
         Ok(self.services.mailbox.clone().begin_confirm(request).await?.into_inner())
+    }
+
+    pub(super) async fn begin_to_give_up(&self, accepted: &Accepted) -> Result<BeginResponse, Status> {
+        let request = GiveUpRequest {
+            gateway: Some(self.gateway()?),
+            message: Some(accepted.message.clone()),
+            timestamp: Some(timestamp(self.clock.now())),
+            ack_deadline: self.config.ack_deadline.try_into().ok(),
+        };
+        Ok(self.services.mailbox.clone().give_up(request).await?.into_inner())
     }
 
     /// The stored verdict as bytes: the same verdict on the same message gives the same ones.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use p2p_domain::ParticipantId;
 use p2p_proto::{
+    is_permanent,
     order::{
         BeginResponse, ClaimedWork, FinishRequest, OrderChange, OutgoingMessage, Quote, ReceivedMessage,
         Work, begin_response,
@@ -17,6 +18,7 @@ use super::{Exchange, deliver::Sent, lease::Leased};
 use crate::{
     beckn::{Action, Context, Envelope, ErrorBody, seed::order::Callback},
     bpp::{self, Plan, Reading, Said},
+    services::broken,
     transaction::Way,
 };
 
@@ -58,19 +60,30 @@ impl Exchange {
     pub(super) fn resume(&self, claimed: ClaimedWork) {
         let Some(message) = claimed.message else { return };
         let Ok(action) = message.action.parse::<Action>() else {
-            tracing::error!(action = message.action, "an accepted action is unknown here");
+            let ReceivedMessage { action, message_id, transaction_id, .. } = message;
+            tracing::error!(
+                action,
+                message_id,
+                transaction_id,
+                "an accepted action is unknown here and stays undone"
+            );
             return;
         };
         let context = match Envelope::read(&message.body, &message.action) {
-            Ok(envelope) => envelope.context,
-            Err(invalid) => {
-                tracing::error!(
-                    message_id = message.message_id,
-                    why = invalid.why,
-                    "an accepted message is unreadable"
-                );
-                return;
-            }
+            Ok(envelope) => Some(envelope.context),
+            // Enough to say that it failed.
+            Err(invalid) => invalid.context.and_then(|raw| serde_json::from_str(raw.get()).ok()),
+        };
+        let Some(context) = context else {
+            let ReceivedMessage { action, message_id, transaction_id, bap_id, .. } = message;
+            tracing::error!(
+                action,
+                message_id,
+                transaction_id,
+                bap_id,
+                "an accepted message is unreadable and stays undone"
+            );
+            return;
         };
         let since = claimed.accepted_at.and_then(|at| utc(at).ok());
         let age = since.and_then(|at| (self.clock.now() - at).to_std().ok()).unwrap_or_default();
@@ -86,15 +99,28 @@ impl Exchange {
     async fn conclude_until_done(&self, accepted: Accepted, mut begun: Option<BeginResponse>, work: Work) {
         let mut pause = FIRST_PAUSE;
         loop {
-            let error = match self.try_conclude(&accepted, begun.take(), &work).await {
-                Ok(()) => return,
-                Err(error) => error,
+            let done = match self.try_conclude(&accepted, begun.take(), &work).await {
+                Err(why) if is_permanent(&why) => self.give_up(&accepted, &work, &why).await,
+                done => done,
             };
+            let Err(error) = done else { return };
             if error.code() == Code::Aborted {
                 tracing::info!(message_id = work.message_id, "another gateway works on it by now");
                 return;
             }
-            tracing::warn!(action = work.action, message_id = work.message_id, %error, "an accepted action waits");
+            let Work { action, message_id, transaction_id, bap_id, .. } = &work;
+            if is_permanent(&error) {
+                tracing::error!(
+                    action,
+                    message_id,
+                    transaction_id,
+                    bap_id,
+                    %error,
+                    "an accepted action can neither be done nor given up; it waits to be mended, and the next waits for it"
+                );
+            } else {
+                tracing::warn!(action, message_id, transaction_id, %error, "an accepted action waits");
+            }
             tokio::select! {
                 () = sleep(pause) => {}
                 () = self.stop.cancelled() => return,
@@ -113,6 +139,25 @@ impl Exchange {
             Some(begun) if begun.result.is_some() => concluded(begun)?,
             Some(_) | None => self.work_out(accepted).await?,
         };
+        self.finish(accepted, conclusion, work).await
+    }
+
+    /// Gives up what can never be done: its callback says so. What has been sold goes forward instead.
+    async fn give_up(&self, accepted: &Accepted, work: &Work, why: &Status) -> Result<(), Status> {
+        let Work { action, message_id, transaction_id, bap_id, .. } = work;
+        tracing::error!(
+            action,
+            message_id,
+            transaction_id,
+            bap_id,
+            %why,
+            "an accepted action can never be done; it is given up unless it is sold"
+        );
+        let conclusion = concluded(self.begin_to_give_up(accepted).await?)?;
+        self.finish(accepted, conclusion, work).await
+    }
+
+    async fn finish(&self, accepted: &Accepted, conclusion: Conclusion, work: &Work) -> Result<(), Status> {
         let reply = self.callback(accepted, conclusion.said)?;
         let request = FinishRequest {
             gateway: Some(self.gateway()?),
@@ -129,7 +174,7 @@ impl Exchange {
 
     /// Does the work of a message that was accepted before.
     async fn work_out(&self, accepted: &Accepted) -> Result<Conclusion, Status> {
-        let unreadable = |why: String| Status::internal(format!("an accepted message is unreadable: {why}"));
+        let unreadable = |why: String| broken(format!("an accepted message is unreadable: {why}"));
         let envelope = Envelope::read(&accepted.message.body, &accepted.message.action)
             .map_err(|e| unreadable(e.why))?;
         let plan = match bpp::plan(self, accepted.action, &envelope).await {
@@ -155,7 +200,7 @@ impl Exchange {
             Said::Error(error) => (None, None, Some(error)),
         };
         let seller = seller.map(|id| ParticipantId::parse(&id)).transpose();
-        let seller = seller.map_err(|e| Status::internal(e.to_string()))?;
+        let seller = seller.map_err(broken)?;
         let bpp = seller.as_ref().map(|id| (id, self.config.identity.bpp_uri.as_str()));
         let context = accepted.context.callback(accepted.action, self.clock.now(), bpp);
         let lifetime = match accepted.action {
@@ -167,7 +212,7 @@ impl Exchange {
         let action = accepted.action.callback();
         let uri = format!("{}/callbacks/{action}", context.bap_uri.trim_end_matches('/'));
         let callback = Callback { context, message, error };
-        let body = serde_json::to_string(&callback).map_err(|e| Status::internal(e.to_string()))?;
+        let body = serde_json::to_string(&callback).map_err(broken)?;
         Ok(OutgoingMessage {
             action: action.into(),
             message_id: accepted.message.message_id.clone(),

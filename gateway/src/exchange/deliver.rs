@@ -7,7 +7,7 @@ use p2p_domain::TransactionId;
 use p2p_proto::order::{Delivery, DeliveryMark, Refusal};
 use tokio::{
     sync::oneshot,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
 
 use super::{
@@ -35,6 +35,9 @@ const SCHEDULE: [Duration; 7] = [
 const TRIES_WHEN_REFUSED: usize = 3;
 /// Bounds of a peer's Retry-After.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// How long a gateway that stops waits for a peer; well within its grace.
+const PATIENCE_WHEN_STOPPED: Duration = Duration::from_secs(2);
 
 /// A message to be delivered, under this gateway's lease.
 #[derive(Debug, Clone)]
@@ -86,13 +89,24 @@ impl Exchange {
             let Some(_lease) = exchange.leases.begin(Leased::Delivery(sent.delivery_id.clone())) else {
                 return;
             };
-            match sent.action.starts_with("on_") {
-                true => exchange.deliver_callback(sent).await,
-                false => {
-                    let _for_nobody = exchange.deliver_request(&sent).await;
+            let delivery = async {
+                match sent.action.starts_with("on_") {
+                    true => exchange.deliver_callback(sent).await,
+                    false => {
+                        let _for_nobody = exchange.deliver_request(&sent).await;
+                    }
                 }
-            }
+            };
+            exchange.unless_stopped(delivery).await;
         });
+    }
+
+    /// Waits for a peer, but not for long when the gateway stops: then the next one sends the same bytes.
+    async fn unless_stopped<T>(&self, delivery: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = delivery => Some(done),
+            () = async { self.stop.cancelled().await; sleep(PATIENCE_WHEN_STOPPED).await } => None,
+        }
     }
 
     async fn deliver_callback(&self, sent: Sent) {
@@ -110,8 +124,10 @@ impl Exchange {
         let (exchange, uri) = (self.clone(), sent.uri.clone());
         self.tasks.spawn(async move {
             let _lease = exchange.leases.begin(Leased::Delivery(sent.delivery_id.clone()));
-            // Nobody may be waiting any more.
-            let _ = answer.send(exchange.deliver_request(&sent).await);
+            if let Some(answered) = exchange.unless_stopped(exchange.deliver_request(&sent)).await {
+                // Nobody may be waiting any more.
+                let _ = answer.send(answered);
+            }
         });
         answered.await.unwrap_or(Err(PeerError::Address(uri)))
     }

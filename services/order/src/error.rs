@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use p2p_proto::InvalidMessage;
+use p2p_proto::{InvalidMessage, is_permanent};
 use p2p_runtime::{
     chain,
     postgres::{is_passing, lost_race},
@@ -83,6 +83,7 @@ impl Error {
             Self::LeaseLost(_) => Kind::LeaseLost,
             Self::NotDead(_) => Kind::NotDead,
             Self::Database(error) if !is_passing(error) => Kind::Internal,
+            Self::Catalog { source, .. } if is_permanent(source) => Kind::Internal,
             Self::Catalog { .. } | Self::Database(_) | Self::LostRace | Self::Stopping => Kind::Unavailable,
             Self::ImpossibleRow { .. } => Kind::Internal,
         }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::client::Client;
+use crate::client::{Answer, Client};
 
 pub const OWN_BAP: &str = "bap.p2p-trading.local";
 
@@ -32,6 +32,11 @@ impl Message {
         }))
     }
 
+    /// From a BAP of somebody else, which takes its callbacks at `uri`.
+    pub fn elsewhere(self, uri: &str) -> Self {
+        self.with("bap_id", "bap.elsewhere").with("bap_uri", uri)
+    }
+
     /// With another value in its context.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.0["context"][name] = value.into();
@@ -43,6 +48,12 @@ impl Message {
         self.0.as_object_mut().unwrap().remove("message");
         self.0["error"] = json!({"code": code, "message": message});
         self
+    }
+
+    /// POSTs it where its action belongs.
+    pub async fn post(&self, client: &Client) -> Answer {
+        let path = format!("/{}", self.0["context"]["action"].as_str().unwrap());
+        client.post_text(&path, &self.text()).await
     }
 
     pub fn id(&self) -> String {

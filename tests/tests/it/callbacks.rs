@@ -57,6 +57,8 @@ async fn what_comes_late_or_unasked_changes_nothing() {
     ] {
         let answer = send(&trade, &message).await;
         assert_ne!(answer.json["message"], "duplicate ignored", "{what}");
+        let action = message.0["context"]["action"].as_str().unwrap();
+        assert_eq!(trade.heard(action, &message.id()).await, message.text(), "{what} is logged");
         assert_eq!(trade.state_text().await, before, "{what}");
         let again = send(&trade, &message).await;
         assert_eq!(again.json, json!({"status": "ok", "message": "duplicate ignored"}), "{what}");
@@ -65,6 +67,30 @@ async fn what_comes_late_or_unasked_changes_nothing() {
         assert_eq!(trade.state_text().await, before, "{what}, with other bytes");
     }
     system.tables.is_sound().await;
+}
+
+#[tokio::test]
+async fn the_callbacks_of_a_trade_that_come_again_change_nothing() {
+    let system = System::start().await;
+    let trade = system.discover().await;
+    trade.ordered(BETA, 30).await;
+    trade.bought().await;
+    let before = trade.state_text().await;
+    let events = trade.events().await;
+    let heard = events.iter().filter(|event| {
+        event["direction"] == "INBOUND" && event["action"].as_str().unwrap().starts_with("on_")
+    });
+    let mut actions = Vec::new();
+    for event in heard {
+        let action = event["action"].as_str().unwrap();
+        let again =
+            system.post_text(&format!("/callbacks/{action}"), event["raw_json"].as_str().unwrap()).await;
+        assert_eq!((again.status, &again.json["message"]), (200, &json!("duplicate ignored")), "{action}");
+        assert_eq!(trade.state_text().await, before, "{action}");
+        actions.push(action);
+    }
+    assert_eq!(actions, ["on_discover", "on_select", "on_init", "on_confirm"]);
+    assert_eq!(trade.events().await, events);
 }
 
 #[tokio::test]

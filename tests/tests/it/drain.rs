@@ -10,16 +10,25 @@ use std::{
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::{task::JoinHandle, time::sleep};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
 
 use crate::{
+    beckn::{self, Message},
     client::{ALPHA, BETA, Client, until},
     programs::{Place, Programs},
+    receiver::{Manner, Receiver},
     sql::Tables,
 };
 
 const BUYERS: usize = 6;
 const PAUSE: Duration = Duration::from_millis(10);
+/// CALLBACK_DELAY where a callback shall not be due before a gateway has stopped.
+const DELAY: Duration = Duration::from_secs(4);
+/// LEASE_SECONDS unless told otherwise.
+const LEASE: Duration = Duration::from_secs(10);
 
 /// Buyers that trade until they are told to stop, and what they were promised.
 #[derive(Debug, Clone)]
@@ -169,6 +178,54 @@ async fn each_service_that_is_told_to_stop_ends_well_and_trades_go_on_with_the_n
     }
     load.end(buyers).await;
     load.was_kept(&programs.tables).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_yet_due_is_left_to_the_other_gateway() {
+    let (first, second) = (Place::new("gateway-1"), Place::new("gateway-2"));
+    let programs = Programs::new(&[&first, &second], &[("CALLBACK_DELAY", "4000")]).await;
+    let _services = programs.services();
+    let receiver = Receiver::start().await;
+    let gateway = programs.gateway(&first).await;
+    let _other = programs.gateway(&second).await;
+    let asked = Instant::now();
+    for (action, said) in
+        [("select", beckn::select(ALPHA, &json!(3))), ("init", beckn::init(ALPHA, &json!(3)))]
+    {
+        let message = Message::new(&first.client(), action, action, said).elsewhere(&receiver.uri);
+        message.post(&first.client()).await.acknowledged();
+    }
+    // The order is made while the gateway drains; only its callback waits.
+    gateway.terminate().await;
+    assert!(asked.elapsed() < DELAY, "it did not wait for what is not yet due");
+    assert_eq!(receiver.bodies(), [""; 0]);
+    let left = "SELECT action FROM orders.outbox WHERE status = 'PENDING' ORDER BY 1";
+    assert_eq!(programs.tables.texts(left).await, ["on_init", "on_select"]);
+    let arrived: [_; 2] = receiver.has(2).await.try_into().unwrap();
+    let waited = arrived.map(|arrived| arrived.at - asked);
+    assert!(waited[0] >= DELAY, "{waited:?}");
+    assert!(waited[1] < DELAY + LEASE, "{waited:?}: it was left, nobody waits for the lease to lapse");
+    programs.tables.is_sound().await;
+    assert_eq!(receiver.bodies().len(), 2);
+    assert_eq!(programs.tables.stock(ALPHA).await, [47, 3, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_stops_in_time_beside_a_receiver_that_never_answers() {
+    let place = Place::new("gateway-1");
+    let programs = Programs::new(&[&place], &[("CALLBACK_DELAY", "0"), ("CALLBACK_PER_PEER", "1")]).await;
+    let _services = programs.services();
+    let silent = Receiver::answering([], Manner::Silent).await;
+    let gateway = programs.gateway(&place).await;
+    for n in 0..3 {
+        let select =
+            Message::new(&place.client(), "select", &format!("t-{n}"), beckn::select(ALPHA, &json!(3)));
+        select.elsewhere(&silent.uri).post(&place.client()).await.acknowledged();
+    }
+    silent.has(1).await;
+    gateway.terminate().await;
+    let left = "SELECT count(*) FROM orders.outbox WHERE status = 'PENDING' AND lease_until <= now()";
+    assert_eq!(programs.tables.number(left).await, 3, "the next gateway has them at once");
 }
 
 #[tokio::test]

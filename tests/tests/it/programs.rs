@@ -27,7 +27,7 @@ use crate::{
 pub const GRACE_SECONDS: u64 = 10;
 
 /// A port that is free now, below those that the system gives to clients.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     loop {
         let (random, _) = Uuid::new_v4().as_u64_pair();
         let port = 20_000 + u16::try_from(random % 12_000).unwrap();

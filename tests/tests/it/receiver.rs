@@ -1,24 +1,61 @@
-//! A buyer's side of somebody else: takes callbacks and keeps them.
+//! A buyer's side of somebody else: takes callbacks, keeps them, and answers as it was told to.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+};
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
+    time::Instant,
 };
 
-/// Answers 200 to everything, one request a connection.
+use crate::client::until;
+
+/// How a request is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Manner {
+    /// With a status, and a header line or none.
+    Says(u16, String),
+    /// Never, but the connection stays open.
+    Silent,
+}
+
+impl Manner {
+    pub fn status(status: u16) -> Self {
+        Self::Says(status, String::new())
+    }
+}
+
+/// What came in.
+#[derive(Debug, Clone)]
+pub struct Arrived {
+    pub at: Instant,
+    pub body: String,
+}
+
+/// Answers one request a connection.
 #[derive(Debug, Clone)]
 pub struct Receiver {
     pub uri: String,
-    bodies: Arc<Mutex<Vec<String>>>,
+    first: Arc<Mutex<VecDeque<Manner>>>,
+    then: Manner,
+    arrived: Arc<Mutex<Vec<Arrived>>>,
 }
 
 impl Receiver {
+    /// Answers 200 to everything.
     pub async fn start() -> Self {
+        Self::answering([], Manner::status(200)).await
+    }
+
+    /// Answers the first requests so, and all others like that.
+    pub async fn answering(first: impl IntoIterator<Item = Manner>, then: Manner) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let uri = format!("http://{}", listener.local_addr().unwrap());
-        let receiver = Self { uri, bodies: Arc::default() };
+        let first = Arc::new(Mutex::new(first.into_iter().collect()));
+        let receiver = Self { uri, first, then, arrived: Arc::default() };
         let taking = receiver.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -46,14 +83,38 @@ impl Receiver {
         }
         let mut body = vec![0; length];
         stream.read_exact(&mut body).await.ok()?;
-        self.bodies.lock().unwrap().push(String::from_utf8(body).unwrap());
-        let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\
-                      connection: close\r\n\r\n{\"status\":\"ok\"}";
-        stream.write_all(answer.as_bytes()).await.ok()
+        let arrived = Arrived { at: Instant::now(), body: String::from_utf8(body).unwrap() };
+        self.arrived.lock().unwrap().push(arrived);
+        let manner = self.first.lock().unwrap().pop_front().unwrap_or_else(|| self.then.clone());
+        match manner {
+            Manner::Says(status, header) => {
+                let answer = format!(
+                    "HTTP/1.1 {status} Said\r\ncontent-type: application/json\r\ncontent-length: 15\r\n{header}\
+                     connection: close\r\n\r\n{{\"status\":\"ok\"}}"
+                );
+                stream.write_all(answer.as_bytes()).await.ok()
+            }
+            // Until the sender has had enough.
+            Manner::Silent => stream.read_line(&mut String::new()).await.ok().map(|_read| ()),
+        }
     }
 
-    /// All bodies so far, in order of arrival.
+    /// All that has arrived so far, in that order.
+    pub fn arrived(&self) -> Vec<Arrived> {
+        self.arrived.lock().unwrap().clone()
+    }
+
+    /// Its bodies.
     pub fn bodies(&self) -> Vec<String> {
-        self.bodies.lock().unwrap().clone()
+        self.arrived().into_iter().map(|arrived| arrived.body).collect()
+    }
+
+    /// Waits until so many have arrived.
+    pub async fn has(&self, count: usize) -> Vec<Arrived> {
+        until(&format!("{count} callbacks"), async || {
+            let arrived = self.arrived();
+            if arrived.len() >= count { Ok(arrived) } else { Err(format!("{}", arrived.len())) }
+        })
+        .await
     }
 }

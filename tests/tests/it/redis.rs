@@ -8,8 +8,14 @@ use serde_json::{Value, json};
 
 use crate::{
     client::{ALPHA, BETA, Trade, order_id, tomorrow},
+    redis_server::RedisServer,
     system::{Redis, Setup, System},
 };
+
+/// Bytes that a full Redis has for the states of trades; one takes about 10,000.
+const ROOM: u64 = 50_000;
+/// How many trades share it. Trade n buys n kWh: 1 + 2 + ... + 10 = 55.
+const TRADES: u32 = 10;
 
 /// A look into the system's Redis, and a hand.
 async fn redis(system: &System) -> Client {
@@ -97,6 +103,51 @@ async fn redis_emptied_between_any_two_steps_is_rebuilt() {
     assert_eq!(trade.status("ACTIVE").await["order"]["quote"]["totalQuantity"], 30);
     assert_eq!(system.tables.stock(BETA).await, [70, 0, 30]);
     system.tables.is_sound().await;
+}
+
+/// A number of INFO.
+async fn told(redis: &Client, name: &str) -> u64 {
+    let info = CustomCommand::new_static("INFO", ClusterHash::Random, false);
+    let told: String = redis.custom(info, vec!["everything"]).await.unwrap();
+    let line = told.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.unwrap_or_else(|| panic!("no {name} in {told}")).trim().parse().unwrap()
+}
+
+async fn set(redis: &Client, name: &str, value: &str) {
+    let set = CustomCommand::new_static("CONFIG", ClusterHash::Random, false);
+    redis.custom::<(), _>(set, vec!["SET", name, value]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_redis_forgets_and_no_trade_notices() {
+    let server = RedisServer::start().await;
+    let system = System::with(Setup { redis: Redis::At(server.url.clone()), ..Setup::default() }).await;
+    let redis = redis(&system).await;
+    // A first trade, so that whatever the gateway holds open there counts already.
+    system.discover().await.ordered(ALPHA, 1).await;
+    let most = told(&redis, "used_memory").await + ROOM;
+    set(&redis, "maxmemory-policy", "allkeys-lru").await;
+    set(&redis, "maxmemory", &most.to_string()).await;
+    let trades = futures::future::join_all((1..=TRADES).map(async |kwh| {
+        let trade = system.discover().await;
+        trade.ordered(BETA, kwh).await;
+        let bought = trade.bought().await;
+        assert_eq!(bought["order"]["quote"]["totalQuantity"], kwh);
+        (trade, bought)
+    }))
+    .await;
+    assert!(told(&redis, "evicted_keys").await > 0);
+    for (trade, bought) in &trades {
+        assert_eq!(trade.state().await, *bought);
+    }
+    let listed = system.get("/api/transactions").await;
+    let listed = listed.json["transactions"].as_array().unwrap().clone();
+    assert!(trades.iter().all(|(_, bought)| listed.contains(bought)));
+    assert_eq!(listed.len(), trades.len() + 1);
+    let used = told(&redis, "used_memory").await;
+    assert!(used < most + ROOM, "{used} bytes of {most}");
+    system.tables.is_sound().await;
+    assert_eq!(system.tables.stock(BETA).await, [45, 0, 55]);
 }
 
 #[tokio::test]

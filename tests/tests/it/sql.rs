@@ -15,6 +15,11 @@ impl Tables {
         Self(Database::connect(options).await.unwrap())
     }
 
+    /// Changes something.
+    pub async fn change(&self, sql: &str) {
+        self.0.execute_unprepared(sql).await.unwrap();
+    }
+
     /// One whole number.
     pub async fn number(&self, sql: &str) -> i64 {
         let statement = Statement::from_string(DbBackend::Postgres, format!("SELECT ({sql})::bigint AS n"));

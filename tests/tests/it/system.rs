@@ -5,9 +5,13 @@ use std::{net::SocketAddr, ops::Deref};
 use p2p_domain::Clock;
 use p2p_gateway::Listeners;
 use p2p_migrations::reset::{self, Loopback};
-use p2p_proto::catalog::{BlockStats, GetBlockStatsRequest, catalog_service_client::CatalogServiceClient};
+use p2p_proto::{
+    catalog::{BlockStats, GetBlockStatsRequest, catalog_service_client::CatalogServiceClient},
+    order::mailbox_service_client::MailboxServiceClient,
+};
 use p2p_runtime::{Env, Stop};
 use tokio::net::TcpListener;
+use tonic::transport::Channel;
 
 use crate::{
     client::{Client, until},
@@ -19,19 +23,30 @@ use crate::{
 pub struct Setup {
     /// CALLBACK_DELAY, milliseconds.
     pub callback_delay: &'static str,
+    /// CALLBACK_PER_PEER.
+    pub callback_per_peer: &'static str,
     pub redis: Redis,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Redis {
     Here,
+    /// redis://...
+    At(String),
     Away,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { callback_delay: "10", redis: Redis::Here }
+        Self { callback_delay: "10", callback_per_peer: "64", redis: Redis::Here }
     }
+}
+
+/// GATEWAY_ID is the first.
+type Variables = [(&'static str, String); 13];
+
+fn environment(variables: &Variables) -> Env {
+    Env::of(variables.each_ref().map(|(name, value)| (*name, value.as_str())))
 }
 
 /// A running system with the seed's rows.
@@ -42,6 +57,8 @@ pub struct System {
     /// redis://...
     pub redis: String,
     catalog: SocketAddr,
+    order: SocketAddr,
+    variables: Variables,
     stop: Stop,
 }
 
@@ -79,8 +96,9 @@ impl System {
     }
 
     pub async fn with(setup: Setup) -> Self {
-        let redis = match setup.redis {
+        let redis = match &setup.redis {
             Redis::Here => p2p_testkit::redis().unwrap(),
+            Redis::At(url) => url.clone(),
             // Nothing listens there.
             Redis::Away => "redis://127.0.0.1:1".to_owned(),
         };
@@ -91,20 +109,23 @@ impl System {
         let (prosumer, prosumer_address) = listen().await;
         let (cds, cds_address) = listen().await;
         let (bap, cds_uri) = (format!("http://{prosumer_address}"), format!("http://{cds_address}"));
-        let env = Env::of([
-            ("DATABASE_URL", &database),
-            ("DATABASE_POOL", "5"),
-            ("REDIS_URL", &redis),
-            ("CATALOG_ADDR", &catalog_address.to_string()),
-            ("MATCHING_ADDR", &matching_address.to_string()),
-            ("ORDER_ADDR", &order_address.to_string()),
-            ("BAP_URI", &bap),
-            ("BPP_URI", &bap),
-            ("CDS_URI", &cds_uri),
-            ("CALLBACK_DELAY", setup.callback_delay),
+        let variables = [
+            ("GATEWAY_ID", "first".to_owned()),
+            ("DATABASE_URL", database.clone()),
+            ("DATABASE_POOL", "5".into()),
+            ("REDIS_URL", redis.clone()),
+            ("CATALOG_ADDR", catalog_address.to_string()),
+            ("MATCHING_ADDR", matching_address.to_string()),
+            ("ORDER_ADDR", order_address.to_string()),
+            ("BAP_URI", bap.clone()),
+            ("BPP_URI", bap.clone()),
+            ("CDS_URI", cds_uri.clone()),
+            ("CALLBACK_DELAY", setup.callback_delay.into()),
+            ("CALLBACK_PER_PEER", setup.callback_per_peer.into()),
             // A busy machine is slow, and these tests are not about slowness.
-            ("ACK_DEADLINE_MS", "5000"),
-        ]);
+            ("ACK_DEADLINE_MS", "5000".into()),
+        ];
+        let env = environment(&variables);
         let stop = Stop::new();
         tokio::spawn(p2p_catalog::serve(p2p_catalog::Config::from_env(&env).unwrap(), catalog, stop.clone()));
         tokio::spawn(p2p_matching::serve(
@@ -116,10 +137,28 @@ impl System {
         let config = p2p_gateway::Config::from_env(&env).unwrap();
         tokio::spawn(p2p_gateway::serve(config, Listeners { prosumer, cds }, stop.clone()));
         let client = Client::new(bap, cds_uri);
-        let well = if setup.redis == Redis::Here { "ok" } else { "degraded" };
+        let well = if setup.redis == Redis::Away { "degraded" } else { "ok" };
         ready(&client, well).await;
         let tables = Tables::of(&database).await;
-        Self { client, tables, redis, catalog: catalog_address, stop }
+        Self { client, tables, redis, catalog: catalog_address, order: order_address, variables, stop }
+    }
+
+    /// Another gateway on the same mailbox. Callbacks come to the first one.
+    pub async fn another_gateway(&self) -> Client {
+        let (prosumer, prosumer_address) = listen().await;
+        let (cds, cds_address) = listen().await;
+        let mut variables = self.variables.clone();
+        variables[0].1 = "another".into();
+        let config = p2p_gateway::Config::from_env(&environment(&variables)).unwrap();
+        tokio::spawn(p2p_gateway::serve(config, Listeners { prosumer, cds }, self.stop.clone()));
+        let client = Client::new(format!("http://{prosumer_address}"), format!("http://{cds_address}"));
+        ready(&client, "ok").await;
+        client
+    }
+
+    /// The mailbox, over gRPC.
+    pub async fn mailbox(&self) -> MailboxServiceClient<Channel> {
+        MailboxServiceClient::connect(format!("http://{}", self.order)).await.unwrap()
     }
 
     /// What the catalog counts of an offer, over gRPC.

@@ -1,10 +1,15 @@
 //! The trade of the seed's README, from discover to status, and its repetitions.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::{
-    client::{BETA, order_id},
-    system::System,
+    beckn::{self, Message},
+    client::{ALPHA, BETA, order_id},
+    receiver::Receiver,
+    system::{Setup, System},
 };
 
 /// Score and price as they are written, so that 2.4000000000000004 is not 2.4.
@@ -95,6 +100,61 @@ async fn a_second_init_answers_the_same_order() {
     assert_eq!(order_id(&state), order);
     assert_eq!(system.tables.stock(BETA).await, [70, 30, 0]);
     system.tables.is_sound().await;
+}
+
+#[tokio::test]
+async fn a_second_init_of_other_lines_is_told_which_order_is_open() {
+    let system = System::start().await;
+    let trade = system.discover().await;
+    let order = trade.ordered(BETA, 30).await;
+    trade.select(ALPHA, 5).await.acknowledged();
+    trade.status("INITIALIZING").await;
+    let again = trade.ask("init", json!({})).await.acknowledged();
+    let told: Value = serde_json::from_str(&trade.heard("on_init", &again.message_id()).await).unwrap();
+    let error = json!({"code": "40001", "message": format!("order {order} is open; cancel it first")});
+    assert_eq!((&told["error"], &told["message"]), (&error, &Value::Null));
+    let state = trade.state_where("the refusal", |state| state["error"] == error).await;
+    assert_eq!(order_id(&state), order);
+    assert_eq!(system.tables.stock(ALPHA).await, [50, 0, 0]);
+    let state = trade.bought().await;
+    assert_eq!((order_id(&state), written(&state, "/order/quote/totalQuantity")), (order, "30".into()));
+    assert_eq!(system.tables.stock(BETA).await, [70, 0, 30]);
+    system.tables.is_sound().await;
+}
+
+#[tokio::test]
+async fn after_a_refused_init_the_buyer_selects_again() {
+    let system = System::start().await;
+    let trade = system.discover().await;
+    trade.select(ALPHA, 50).await.acknowledged();
+    trade.status("INITIALIZING").await;
+    system.discover().await.ordered(ALPHA, 20).await;
+    let refused = trade.ask("init", json!({})).await;
+    assert_eq!(refused.refused().0, "40001");
+    let state = trade.state_where("the refusal", |state| state["error"]["code"] == "40001").await;
+    assert_eq!(state["status"], "INITIALIZING");
+    trade.ordered(ALPHA, 30).await;
+    let state = trade.bought().await;
+    assert_eq!((&state["order"]["quote"]["totalQuantity"], &state["error"]), (&json!(30), &Value::Null));
+    assert_eq!(system.tables.stock(ALPHA).await, [0, 20, 30]);
+    system.tables.is_sound().await;
+}
+
+#[tokio::test]
+async fn callbacks_come_at_once_or_a_tenth_of_a_second_later() {
+    for (callback_delay, least) in [("0", Duration::ZERO), ("100", Duration::from_millis(100))] {
+        let system = System::with(Setup { callback_delay, ..Setup::default() }).await;
+        let trade = system.discover().await;
+        trade.ordered(BETA, 30).await;
+        trade.bought().await;
+        let receiver = Receiver::start().await;
+        let select = Message::new(&system, "select", "t-1", beckn::select(BETA, &json!(1)));
+        let asked = Instant::now();
+        select.elsewhere(&receiver.uri).post(&system).await.acknowledged();
+        let waited = receiver.has(1).await[0].at - asked;
+        assert!(waited >= least, "{waited:?} with CALLBACK_DELAY={callback_delay}");
+        system.tables.is_sound().await;
+    }
 }
 
 #[tokio::test]

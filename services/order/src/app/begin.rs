@@ -16,6 +16,9 @@ use crate::{
     store,
 };
 
+/// Why an order is CANCELLED, and its blocks RELEASED, that can never be made or sold.
+const GIVEN_UP: &str = "our side failed";
+
 /// An action to accept, or to go on with.
 #[derive(Debug)]
 pub struct Begin {
@@ -38,8 +41,8 @@ impl App {
     /// Commits the intent, then does it. No outcome: refused, or not known yet.
     ///
     /// # Errors
-    /// When nothing is known to be committed; or, going on with an accepted action, when the catalog did not
-    /// answer or the lease was lost.
+    /// When nothing is known to be committed; or, going on with an accepted action or giving it up, when the catalog
+    /// did not do as asked or the lease was lost.
     pub async fn begin(&self, begin: Begin) -> Result<Answer<(Verdict, Option<Outcome>)>, Error> {
         let (at, resume) = (begin.begin.at, begin.begin.resume);
         let begun = match self.store.begin(begin.begin).await? {
@@ -53,7 +56,7 @@ impl App {
             Ok(Ok(outcome)) => Some(outcome),
             Ok(Err(error)) if resume => return Err(error),
             Ok(Err(error)) => {
-                tracing::warn!(%error, "accepted, but the catalog did not answer; the work goes on later");
+                tracing::warn!(%error, "accepted, but the catalog did not do as asked; the work goes on later");
                 None
             }
             Err(_late) => None,
@@ -65,6 +68,7 @@ impl App {
         match next {
             Next::Reserve(order) => self.follow_reserve(order, at).await,
             Next::Sell(order) => self.follow_sell(order, at).await,
+            Next::Release(order) => self.follow_release(order, at).await,
             Next::AsIs(order) => Ok(Outcome::Order(Box::new(order), None)),
             Next::Fail(refusal) => Ok(Outcome::Failed(refusal, None)),
         }
@@ -74,10 +78,12 @@ impl App {
         let reservation = self.reserve(&order).await?;
         match reservation.status() {
             ReservationStatus::Held => Ok(becoming(order, Status::Pending, at)),
-            ReservationStatus::Refused | ReservationStatus::Released => {
+            ReservationStatus::Refused => {
                 let change = order.change(Status::Cancelled, at, reservation.reason.clone());
                 Ok(Outcome::Failed(Refusal::short_of_stock(reservation.reason), Some(change)))
             }
+            // Given up, and then somebody died.
+            ReservationStatus::Released => Ok(given_up(&order, at)),
             status @ (ReservationStatus::Sold
             | ReservationStatus::Returned
             | ReservationStatus::Unspecified) => Err(unexpected(&order, status)),
@@ -98,6 +104,20 @@ impl App {
             | ReservationStatus::Unspecified) => Err(unexpected(&order, status)),
         }
     }
+
+    async fn follow_release(&self, order: Order, at: DateTime<Utc>) -> Result<Outcome, Error> {
+        let reservation = self.release(order.id, GIVEN_UP).await?;
+        match (reservation.status(), order.state.status()) {
+            (ReservationStatus::Released | ReservationStatus::Refused, _) => Ok(given_up(&order, at)),
+            (ReservationStatus::Sold, Status::Pending) => Ok(becoming(order, Status::Active, at)),
+            (status, _) => Err(unexpected(&order, status)),
+        }
+    }
+}
+
+fn given_up(order: &Order, at: DateTime<Utc>) -> Outcome {
+    let change = order.change(Status::Cancelled, at, GIVEN_UP);
+    Outcome::Failed(Refusal::failed(), Some(change))
 }
 
 fn becoming(mut order: Order, status: Status, at: DateTime<Utc>) -> Outcome {

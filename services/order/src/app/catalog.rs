@@ -4,8 +4,8 @@ use p2p_domain::{Energy, IdError, ItemId, Money, OrderId, TimeWindow};
 use p2p_proto::{
     InvalidMessage,
     catalog::{
-        GetOffersRequest, GetOffersResponse, Item, Offer, Provider, Reservation, ReserveBlocksRequest,
-        SellBlocksRequest, StockLine,
+        GetOffersRequest, GetOffersResponse, Item, Offer, Provider, ReleaseBlocksRequest, Reservation,
+        ReserveBlocksRequest, SellBlocksRequest, StockLine,
     },
     required,
 };
@@ -42,6 +42,12 @@ impl App {
     pub(super) async fn sell(&self, order: OrderId) -> Result<Reservation, Error> {
         let request = SellBlocksRequest { order_id: order.to_string() };
         let answer = self.catalog.clone().sell_blocks(request).await.map_err(failed("sell blocks"))?;
+        Ok(required(answer.into_inner().reservation, "reservation")?)
+    }
+
+    pub(super) async fn release(&self, order: OrderId, reason: &str) -> Result<Reservation, Error> {
+        let request = ReleaseBlocksRequest { order_id: order.to_string(), reason: reason.to_owned() };
+        let answer = self.catalog.clone().release_blocks(request).await.map_err(failed("release blocks"))?;
         Ok(required(answer.into_inner().reservation, "reservation")?)
     }
 }

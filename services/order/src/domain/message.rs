@@ -82,6 +82,11 @@ impl Refusal {
         Self { code: "40403".into(), message }
     }
 
+    /// Our side failed after it was accepted.
+    pub fn failed() -> Self {
+        Self { code: "50001".into(), message: "it was accepted, but our side failed to do it".into() }
+    }
+
     /// Short of stock after it was accepted.
     pub fn short_of_stock(message: impl Into<String>) -> Self {
         Self { code: "40901".into(), message: message.into() }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use p2p_domain::{MessageId, OrderId};
 
-use super::{Order, Quote, Refusal, RequestedLine, State, TransactionKey};
+use super::{InboxKey, Order, Quote, Refusal, RequestedLine, State, TransactionKey};
 
 /// What a trade has come to, as read under its lock.
 #[derive(Debug)]
@@ -39,6 +39,8 @@ pub enum Intent {
         /// The order, as the buyer named it.
         order: String,
     },
+    /// Undo what this message began and can never end.
+    GiveUp(InboxKey),
 }
 
 /// What an action comes to.
@@ -57,6 +59,8 @@ pub enum Next {
     Reserve(Order),
     /// Sell the blocks of this PENDING order.
     Sell(Order),
+    /// Release the blocks of this DRAFT or PENDING order, unless they are sold by now.
+    Release(Order),
     /// Nothing: say how the order is.
     AsIs(Order),
     /// Nothing: say what went wrong.
@@ -69,6 +73,7 @@ impl Trade {
         match intent {
             Intent::Init { message, requested, priced } => self.init(message, requested, priced),
             Intent::Confirm { order } => self.confirm(order),
+            Intent::GiveUp(message) => Decision::Accept(self.give_up(message)),
         }
     }
 
@@ -124,6 +129,22 @@ impl Trade {
                 let status = order.state.status().as_str();
                 Decision::Refuse(Refusal::invalid(format!("Order {id} is {status} and cannot be confirmed")))
             }
+        }
+    }
+
+    /// At most one order of a trade is live: a confirm that was begun is about that one.
+    fn give_up(&self, message: &InboxKey) -> Next {
+        let made = OrderId::of_init(&self.scope.bap, &self.scope.transaction, &message.message);
+        let begun = self.orders.iter().find(|order| match message.action.as_str() {
+            "init" => order.id == made,
+            "confirm" => order.state.status().is_live(),
+            _ => false,
+        });
+        let Some(order) = begun else { return Next::Fail(Refusal::failed()) };
+        match &order.state {
+            State::Draft { .. } | State::Pending { .. } => Next::Release(order.clone()),
+            State::Active | State::Completed => Next::AsIs(order.clone()),
+            State::Cancelled { .. } => Next::Fail(Refusal::failed()),
         }
     }
 }
@@ -286,6 +307,29 @@ mod tests {
         assert_eq!(held.state, State::Pending { hold_until: at(10) + Duration::from_secs(900) });
         trade.orders[0].state = State::Active;
         assert!(matches!(trade.decide(&confirm(&order)), Decision::Accept(Next::AsIs(_))));
+    }
+
+    #[test]
+    fn what_is_given_up_before_the_sale_is_released_and_after_it_goes_forward() {
+        let message = |action: &str, id: &str| {
+            let (sender, message) = ("bap".parse().unwrap(), id.parse().unwrap());
+            Intent::GiveUp(InboxKey { sender, action: action.into(), message })
+        };
+        let hold_until = at(11);
+        let mut trade = trade();
+        assert!(matches!(trade.decide(&message("init", "m-1")), Decision::Accept(Next::Fail(_))));
+        let order = made(&mut trade);
+        let released = |decision| matches!(decision, Decision::Accept(Next::Release(o)) if o.id == order.id);
+        assert!(released(trade.decide(&message("init", "m-1"))));
+        trade.orders[0].state = State::Pending { hold_until };
+        assert!(released(trade.decide(&message("confirm", "m-2"))));
+        // It made nothing and sells nothing.
+        for (action, id) in [("init", "m-2"), ("select", "m-1"), ("status", "m-1")] {
+            let decision = trade.decide(&message(action, id));
+            assert!(matches!(decision, Decision::Accept(Next::Fail(r)) if r.code == "50001"), "{action}");
+        }
+        trade.orders[0].state = State::Active;
+        assert!(matches!(trade.decide(&message("confirm", "m-2")), Decision::Accept(Next::AsIs(_))));
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use p2p_proto::order::{
     BeginConfirmRequest, BeginInitRequest, BeginResponse, ClaimRequest, ClaimResponse,
     ClearTransactionsRequest, ClearTransactionsResponse, FinishRequest, FinishResponse,
-    GetTransactionRequest, GetTransactionResponse, JoinRequest, JoinResponse, LeaveRequest, LeaveResponse,
-    ListDeadRequest, ListDeadResponse, ListEventsRequest, ListEventsResponse, ListTransactionsRequest,
-    ListTransactionsResponse, MarkRequest, MarkResponse, RecordRequest, RecordResponse, RedriveRequest,
-    RedriveResponse, RenewRequest, RenewResponse, SendRequest, SendResponse,
+    GetTransactionRequest, GetTransactionResponse, GiveUpRequest, JoinRequest, JoinResponse, LeaveRequest,
+    LeaveResponse, ListDeadRequest, ListDeadResponse, ListEventsRequest, ListEventsResponse,
+    ListTransactionsRequest, ListTransactionsResponse, MarkRequest, MarkResponse, RecordRequest,
+    RecordResponse, RedriveRequest, RedriveResponse, RenewRequest, RenewResponse, SendRequest, SendResponse,
     mailbox_service_server::MailboxService,
 };
 use tonic::{Request, Response, Status};
@@ -74,6 +74,17 @@ impl MailboxService for App {
         let message = decode::received(request.message)?;
         let intent = Intent::Confirm { order: request.order_id };
         let begin = decode::begin(request.gateway, message, request.timestamp, intent, request.resume)?;
+        let ack_deadline = decode::duration(request.ack_deadline)?;
+        let verdict = begin.at;
+        let answer = self.begin(Begin { begin, ack_deadline }).await?;
+        Ok(Response::new(encode::begun(answer, verdict)))
+    }
+
+    async fn give_up(&self, request: Request<GiveUpRequest>) -> Result<Response<BeginResponse>, Status> {
+        let request = request.into_inner();
+        let message = decode::received(request.message)?;
+        let intent = Intent::GiveUp(message.key.clone());
+        let begin = decode::begin(request.gateway, message, request.timestamp, intent, true)?;
         let ack_deadline = decode::duration(request.ack_deadline)?;
         let verdict = begin.at;
         let answer = self.begin(Begin { begin, ack_deadline }).await?;

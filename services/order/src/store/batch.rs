@@ -13,7 +13,8 @@ use super::{
 use crate::{
     config::Periods,
     domain::{
-        Answer, Applied, Decision, GatewayId, Intent, Next, Received, Reply, Status, TransactionKey, Verdict,
+        Answer, Applied, Decision, GatewayId, Intent, Next, Received, Refusal, Reply, Status, TransactionKey,
+        Verdict,
     },
     error::Error,
 };
@@ -133,6 +134,10 @@ impl Batch {
         let key = &begin.message.key;
         let row = self.loaded.leased(key, &begin.message.scope, &begin.gateway)?;
         let (verdict, was_queued) = (row.verdict.clone(), row.status == InboxStatus::Queued);
+        if was_queued && matches!(begin.intent, Intent::GiveUp(_)) {
+            // Its intent was never committed: there is nothing to be undone.
+            return Ok(Answer::Accepted(Begun { verdict, next: Some(Next::Fail(Refusal::failed())) }));
+        }
         let next = match self.intend(&begin.message.scope, &begin.intent)? {
             Decision::Accept(next) => next,
             Decision::Refuse(refusal) => Next::Fail(refusal),

@@ -10,7 +10,7 @@ use p2p_proto::{
     common::{Money, TimeWindow},
 };
 use prost_types::Timestamp;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 /// What happens to the calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,16 @@ pub enum Mood {
     Away,
     /// Reserve finds nothing left.
     SoldOut,
+    /// Reserve and sell fail for ever; what they moved stays as it was.
+    Broken,
+    /// Sell sells, and fails for ever to say so.
+    SellsUnseen,
+    /// Reserve, sell and release fail for ever.
+    AllBroken,
+}
+
+fn broken() -> Status {
+    p2p_proto::status(Code::Internal, "IMPOSSIBLE_ROW", "the catalog failed", None)
 }
 
 #[derive(Clone)]
@@ -40,6 +50,10 @@ impl FakeCatalog {
 
     fn mood(&self) -> Mood {
         *self.mood.lock().unwrap()
+    }
+
+    pub fn is(&self, order: &str, status: ReservationStatus) -> bool {
+        self.reservations.lock().unwrap().get(order) == Some(&status)
     }
 
     fn move_to(&self, order: &str, status: ReservationStatus) -> Reservation {
@@ -83,10 +97,15 @@ impl CatalogService for FakeCatalog {
         request: Request<ReserveBlocksRequest>,
     ) -> Result<Response<ReserveBlocksResponse>, Status> {
         let order = request.into_inner().order_id;
+        if self.is(&order, ReservationStatus::Released) {
+            let reservation = self.move_to(&order, ReservationStatus::Released);
+            return Ok(Response::new(ReserveBlocksResponse { reservation: Some(reservation) }));
+        }
         let reservation = match self.mood() {
             Mood::Well => self.move_to(&order, ReservationStatus::Held),
             Mood::SoldOut => self.move_to(&order, ReservationStatus::Refused),
             Mood::Away => return Err(Status::unavailable("away")),
+            Mood::Broken | Mood::SellsUnseen | Mood::AllBroken => return Err(broken()),
         };
         Ok(Response::new(ReserveBlocksResponse { reservation: Some(reservation) }))
     }
@@ -95,10 +114,16 @@ impl CatalogService for FakeCatalog {
         &self,
         request: Request<SellBlocksRequest>,
     ) -> Result<Response<SellBlocksResponse>, Status> {
-        if self.mood() == Mood::Away {
-            return Err(Status::unavailable("away"));
+        let order = request.into_inner().order_id;
+        match self.mood() {
+            Mood::Away => return Err(Status::unavailable("away")),
+            Mood::Broken | Mood::AllBroken => return Err(broken()),
+            Mood::Well | Mood::SoldOut | Mood::SellsUnseen => {}
         }
-        let reservation = self.move_to(&request.into_inner().order_id, ReservationStatus::Sold);
+        let reservation = self.move_to(&order, ReservationStatus::Sold);
+        if self.mood() == Mood::SellsUnseen {
+            return Err(broken());
+        }
         Ok(Response::new(SellBlocksResponse { reservation: Some(reservation) }))
     }
 
@@ -132,9 +157,16 @@ impl CatalogService for FakeCatalog {
 
     async fn release_blocks(
         &self,
-        _: Request<ReleaseBlocksRequest>,
+        request: Request<ReleaseBlocksRequest>,
     ) -> Result<Response<ReleaseBlocksResponse>, Status> {
-        Err(Status::unimplemented("not asked"))
+        let order = request.into_inner().order_id;
+        let reservation = match self.mood() {
+            Mood::Away => return Err(Status::unavailable("away")),
+            Mood::AllBroken => return Err(broken()),
+            _ if self.is(&order, ReservationStatus::Sold) => self.move_to(&order, ReservationStatus::Sold),
+            _ => self.move_to(&order, ReservationStatus::Released),
+        };
+        Ok(Response::new(ReleaseBlocksResponse { reservation: Some(reservation) }))
     }
 
     async fn return_blocks(

@@ -3,6 +3,7 @@
 
 mod catalog;
 mod claiming;
+mod giving_up;
 mod mailbox;
 mod ordering;
 mod system;

@@ -93,15 +93,39 @@ impl System {
         message: ReceivedMessage,
         order_id: &str,
     ) -> BeginResponse {
+        self.try_confirm(gateway, message, order_id, false).await.unwrap()
+    }
+
+    pub async fn try_confirm(
+        &self,
+        gateway: &Gateway,
+        message: ReceivedMessage,
+        order_id: &str,
+        resume: bool,
+    ) -> Result<BeginResponse, tonic::Status> {
         let request = BeginConfirmRequest {
             gateway: Some(gateway.clone()),
             message: Some(message),
             timestamp: now(),
             ack_deadline: Some(prost_types::Duration { seconds: 5, nanos: 0 }),
             order_id: order_id.into(),
-            resume: false,
+            resume,
         };
-        self.mailbox.clone().begin_confirm(request).await.unwrap().into_inner()
+        Ok(self.mailbox.clone().begin_confirm(request).await?.into_inner())
+    }
+
+    pub async fn give_up(
+        &self,
+        gateway: &Gateway,
+        message: &ReceivedMessage,
+    ) -> Result<BeginResponse, tonic::Status> {
+        let request = GiveUpRequest {
+            gateway: Some(gateway.clone()),
+            message: Some(message.clone()),
+            timestamp: now(),
+            ack_deadline: Some(prost_types::Duration { seconds: 5, nanos: 0 }),
+        };
+        Ok(self.mailbox.clone().give_up(request).await?.into_inner())
     }
 
     pub async fn finish(

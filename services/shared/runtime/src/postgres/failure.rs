@@ -3,9 +3,9 @@
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
 /// SQLSTATE classes and codes of what passes: connection lost, out of resources, server going down or starting,
-/// a timeout, a race lost too often.
+/// a timeout, a race lost too often, a server that is a standby until it takes over.
 const PASSING_CLASSES: [&str; 3] = ["08", "53", "57"];
-const PASSING_CODES: [&str; 4] = ["25P03", "40001", "40P01", "55P03"];
+const PASSING_CODES: [&str; 5] = ["25006", "25P03", "40001", "40P01", "55P03"];
 
 /// Errors that may stem from the database.
 pub trait AsDbErr {

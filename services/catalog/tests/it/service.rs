@@ -1,6 +1,6 @@
 //! A catalog of one's own, and short ways to ask it.
 
-use p2p_catalog::Config;
+use p2p_catalog::{Config, Picking};
 use p2p_domain::Clock;
 use p2p_proto::{
     catalog::{
@@ -38,12 +38,16 @@ impl Catalog {
     }
 
     pub async fn over(url: String) -> Self {
+        Self::picking(Picking::Locked, url).await
+    }
+
+    pub async fn picking(picking: Picking, url: String) -> Self {
         let database = postgres::Config { url, schema: "catalog", connections: 10 };
         let db = postgres::connect(&database).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = Stop::new();
-        let served = p2p_catalog::serve(Config { address, database }, listener, stop.clone());
+        let served = p2p_catalog::serve(Config { address, database, picking }, listener, stop.clone());
         Tasks::new().spawn(async move { served.await.unwrap() });
         let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect_lazy();
         Self { client: CatalogServiceClient::new(channel.clone()), channel, db, stop }

@@ -6,7 +6,6 @@ mod dead;
 mod json;
 mod load;
 mod op;
-mod parts;
 mod read;
 mod row;
 mod save;

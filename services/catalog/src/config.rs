@@ -19,6 +19,19 @@ pub struct Config {
     pub address: SocketAddr,
     /// Where the tables are.
     pub database: postgres::Config,
+    /// When blocks are picked.
+    pub picking: Picking,
+}
+
+/// When blocks are picked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Picking {
+    /// Under the lock of their offer.
+    #[default]
+    Locked,
+    /// As they were before the lock was there: sells blocks twice. For the test that must find it.
+    #[cfg(feature = "planted-bugs")]
+    Unlocked,
 }
 
 impl Config {
@@ -30,6 +43,7 @@ impl Config {
         Ok(Self {
             address: env.value("CATALOG_ADDR", (Ipv4Addr::LOCALHOST, PORT).into())?,
             database: postgres::Config::from_env(env, "CATALOG_DATABASE_URL", "catalog")?,
+            picking: Picking::default(),
         })
     }
 }

@@ -2,13 +2,16 @@
 
 use p2p_domain::{Energy, ItemId, OfferId, OrderId, ProviderId};
 use p2p_proto::InvalidMessage;
-use p2p_runtime::chain;
+use p2p_runtime::{chain, group::Stopped};
 use tonic::{Code, Status};
 
-use crate::{domain::Invalid, store::DatabaseError};
+use crate::{
+    domain::{Invalid, Undecided},
+    store::DatabaseError,
+};
 
 /// An operation or rule that failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// A value breaks a rule of the catalog.
     #[error(transparent)]
@@ -65,6 +68,12 @@ pub enum Error {
     /// The database failed.
     #[error("the database failed")]
     Database(#[source] DatabaseError),
+    /// Another catalog was faster; the same again finds what it wrote.
+    #[error("another catalog was faster")]
+    LostRace,
+    /// The writer has ended.
+    #[error("the catalog is stopping")]
+    Stopping,
 }
 
 /// What callers have to tell apart.
@@ -95,6 +104,7 @@ impl Error {
             | Self::ItemBelowCommitted { .. }
             | Self::OfferBelowCommitted { .. } => Kind::Refused,
             Self::Database(error) if error.is_passing() => Kind::Unavailable,
+            Self::LostRace | Self::Stopping => Kind::Unavailable,
             Self::Impossible { .. } | Self::Database(_) => Kind::Internal,
         }
     }
@@ -113,6 +123,8 @@ impl Error {
             Self::Impossible { .. } => "IMPOSSIBLE_ROW",
             Self::Database(error) if error.is_passing() => "DATABASE_UNAVAILABLE",
             Self::Database(_) => "DATABASE_FAILED",
+            Self::LostRace => "LOST_RACE",
+            Self::Stopping => "STOPPING",
         }
     }
 
@@ -127,8 +139,30 @@ impl Error {
                 Some(("offer_id", id.to_string()))
             }
             Self::ReservationNotFound(id) => Some(("order_id", id.to_string())),
-            Self::Invalid(_) | Self::Message(_) | Self::Impossible { .. } | Self::Database(_) => None,
+            Self::Invalid(_)
+            | Self::Message(_)
+            | Self::Impossible { .. }
+            | Self::Database(_)
+            | Self::LostRace
+            | Self::Stopping => None,
         }
+    }
+}
+
+impl From<Undecided> for Error {
+    fn from(undecided: Undecided) -> Self {
+        match undecided {
+            Undecided::Unknown(order) => Self::ReservationNotFound(order),
+            Undecided::Uncovered { order, ref short } => {
+                Self::Impossible { table: "reservations", id: order.to_string(), why: short.to_string() }
+            }
+        }
+    }
+}
+
+impl From<Stopped> for Error {
+    fn from(_: Stopped) -> Self {
+        Self::Stopping
     }
 }
 

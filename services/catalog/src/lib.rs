@@ -7,11 +7,11 @@ mod error;
 mod grpc;
 pub mod store;
 
-pub use config::Config;
+pub use config::{Config, Picking};
 pub use error::{Error, Kind};
 
 use p2p_proto::catalog::catalog_service_server::{CatalogServiceServer, SERVICE_NAME};
-use p2p_runtime::Stop;
+use p2p_runtime::{Stop, Tasks};
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 
@@ -20,8 +20,11 @@ use tonic::service::Routes;
 /// # Errors
 /// When the database's URL is none or the transport fails.
 pub async fn serve(config: Config, listener: TcpListener, stop: Stop) -> anyhow::Result<()> {
-    let store = store::Store::connect(&config.database).await?;
+    let tasks = Tasks::new();
+    let store = store::Store::start(&config, &tasks).await?;
     let pool = store.pool();
     let routes = Routes::new(CatalogServiceServer::new(grpc::Catalog::new(store)));
-    p2p_runtime::grpc::serve(routes, &[SERVICE_NAME], pool, listener, stop).await
+    p2p_runtime::grpc::serve(routes, &[SERVICE_NAME], pool, listener, stop).await?;
+    tasks.drained().await;
+    Ok(())
 }

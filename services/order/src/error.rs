@@ -5,6 +5,7 @@ use std::sync::Arc;
 use p2p_proto::{InvalidMessage, is_permanent};
 use p2p_runtime::{
     chain,
+    group::{Failure, Stopped},
     postgres::{is_passing, lost_race},
 };
 use sea_orm::DbErr;
@@ -112,6 +113,18 @@ impl Error {
     /// An impossible row.
     pub fn impossible(table: &'static str, id: impl ToString, why: impl ToString) -> Self {
         Self::ImpossibleRow { table, id: id.to_string(), why: why.to_string() }
+    }
+}
+
+impl From<Stopped> for Error {
+    fn from(_: Stopped) -> Self {
+        Self::Stopping
+    }
+}
+
+impl Failure for Error {
+    fn hits_all(&self) -> bool {
+        self.kind() == Kind::Unavailable && !self.lost_race()
     }
 }
 

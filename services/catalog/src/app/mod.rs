@@ -10,5 +10,3 @@ pub mod sell_blocks;
 pub mod upsert_item;
 pub mod upsert_offer;
 pub mod upsert_provider;
-
-mod stock;

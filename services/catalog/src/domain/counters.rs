@@ -46,6 +46,20 @@ impl Counters {
         self.reserved.checked_add(self.sold)
     }
 
+    /// With so much moved; none when there is less to move.
+    pub fn moved(self, to: Move, quantity: Energy) -> Option<Self> {
+        let mut moved = self;
+        let (from, to) = match to {
+            Move::Reserve => (&mut moved.available, &mut moved.reserved),
+            Move::Sell => (&mut moved.reserved, &mut moved.sold),
+            Move::Release => (&mut moved.reserved, &mut moved.available),
+            Move::Return => (&mut moved.sold, &mut moved.available),
+        };
+        *from = from.checked_sub(quantity)?;
+        *to = to.checked_add(quantity)?;
+        Some(moved)
+    }
+
     /// The same commitments under another total.
     ///
     /// # Errors
@@ -63,6 +77,20 @@ mod tests {
 
     fn kwh(n: i64) -> Energy {
         Energy::from_wh(n * 1_000).unwrap()
+    }
+
+    #[test]
+    fn stock_moves_from_part_to_part_and_never_below_zero() {
+        let free = Counters::all_free(kwh(5));
+        let held = free.moved(Move::Reserve, kwh(3)).unwrap();
+        assert_eq!(held, Counters { available: kwh(2), reserved: kwh(3), sold: kwh(0) });
+        assert_eq!(held.moved(Move::Release, kwh(3)), Some(free));
+        let sold = held.moved(Move::Sell, kwh(2)).unwrap();
+        assert_eq!(sold, Counters { available: kwh(2), reserved: kwh(1), sold: kwh(2) });
+        assert_eq!(sold.moved(Move::Return, kwh(2)), free.moved(Move::Reserve, kwh(1)));
+        for (to, most) in [(Move::Reserve, 2), (Move::Sell, 1), (Move::Release, 1), (Move::Return, 2)] {
+            assert_eq!(sold.moved(to, kwh(most + 1)), None, "{to:?}");
+        }
     }
 
     #[test]

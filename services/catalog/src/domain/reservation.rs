@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use p2p_domain::{Energy, ItemId, OfferId, OrderId};
+use p2p_domain::{Energy, ItemId, OfferId, OrderId, TransactionId};
 
-use super::Invalid;
+use super::{Invalid, Use};
 
 const MOST_LINES: usize = 100;
 
@@ -25,17 +25,6 @@ pub struct Lot {
     pub offer: OfferId,
     /// How much.
     pub quantity: Energy,
-}
-
-/// What never changes about an offer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Terms {
-    /// Which offer.
-    pub offer: OfferId,
-    /// What it sells.
-    pub item: ItemId,
-    /// Its smallest lot.
-    pub block: Energy,
 }
 
 /// Why nothing is held.
@@ -72,8 +61,21 @@ pub enum Refusal {
 pub struct Reservation {
     /// The order.
     pub order: OrderId,
+    /// The trade that it belongs to; none if the release came first.
+    pub transaction: Option<TransactionId>,
     /// Where it stands.
     pub state: State,
+}
+
+impl Reservation {
+    /// What the blocks that it covers are used for.
+    pub fn used(&self) -> Use {
+        match self.state {
+            State::Held(_) => Use::Held(self.order),
+            State::Sold(_) => Use::Sold(self.order),
+            State::Returned(_) | State::Released { .. } | State::Refused { .. } => Use::Free,
+        }
+    }
 }
 
 /// Where a reservation stands, with what is true there.
@@ -158,23 +160,21 @@ pub fn add_up(lines: Vec<Line>) -> Result<Vec<Line>, Invalid> {
     Ok(sums.into_iter().map(|(offer, quantity_wh)| Line { offer, quantity_wh }).collect())
 }
 
-/// The lots that the lines ask for under the offers' terms, in the lines' order.
+/// The lots that the lines ask for, in the lines' order. `block_of` knows the blocks of the offers there are.
 ///
 /// # Errors
 /// The first line that no offer can sell.
-pub fn lots_of(lines: &[Line], terms: &[Terms]) -> Result<Vec<Lot>, Refusal> {
-    lines.iter().map(|line| lot_of(line, terms)).collect()
+pub fn lots_of(lines: &[Line], block_of: impl Fn(&OfferId) -> Option<Energy>) -> Result<Vec<Lot>, Refusal> {
+    lines.iter().map(|line| lot_of(line, block_of(&line.offer))).collect()
 }
 
-fn lot_of(Line { offer, quantity_wh }: &Line, terms: &[Terms]) -> Result<Lot, Refusal> {
-    let Some(Terms { block, .. }) = terms.iter().find(|terms| terms.offer == *offer) else {
-        return Err(Refusal::UnknownOffer(offer.clone()));
-    };
+fn lot_of(Line { offer, quantity_wh }: &Line, block: Option<Energy>) -> Result<Lot, Refusal> {
+    let block = block.ok_or_else(|| Refusal::UnknownOffer(offer.clone()))?;
     Energy::from_wh(*quantity_wh)
         .ok()
-        .filter(|quantity| quantity.is_lot_of(*block))
+        .filter(|quantity| quantity.is_lot_of(block))
         .map(|quantity| Lot { offer: offer.clone(), quantity })
-        .ok_or_else(|| Refusal::NoLot { offer: offer.clone(), block: *block, quantity_wh: *quantity_wh })
+        .ok_or_else(|| Refusal::NoLot { offer: offer.clone(), block, quantity_wh: *quantity_wh })
 }
 
 #[cfg(test)]
@@ -185,9 +185,9 @@ mod tests {
         Line { offer: OfferId::parse(offer).unwrap(), quantity_wh }
     }
 
-    fn terms(offer: &str) -> Terms {
-        let (offer, item) = (OfferId::parse(offer).unwrap(), ItemId::parse("i").unwrap());
-        Terms { offer, item, block: Energy::KWH }
+    /// There is but offer a.
+    fn block_of(offer: &OfferId) -> Option<Energy> {
+        (offer.as_str() == "a").then_some(Energy::KWH)
     }
 
     #[test]
@@ -206,19 +206,18 @@ mod tests {
 
     #[test]
     fn only_positive_whole_blocks_of_known_offers_are_lots() {
-        let offers = [terms("a")];
-        assert_eq!(lots_of(&[line("a", 3_000)], &offers).unwrap()[0].quantity.wh(), 3_000);
+        assert_eq!(lots_of(&[line("a", 3_000)], block_of).unwrap()[0].quantity.wh(), 3_000);
         for quantity_wh in [0, -1_000, 1_500, i64::MAX, i64::MIN] {
-            let refusal = lots_of(&[line("a", quantity_wh)], &offers);
+            let refusal = lots_of(&[line("a", quantity_wh)], block_of);
             assert!(matches!(refusal, Err(Refusal::NoLot { .. })), "{quantity_wh}");
         }
         let unknown = Refusal::UnknownOffer(OfferId::parse("x").unwrap());
-        assert_eq!(lots_of(&[line("a", 1_000), line("x", 1_000)], &offers), Err(unknown));
+        assert_eq!(lots_of(&[line("a", 1_000), line("x", 1_000)], block_of), Err(unknown));
     }
 
     #[test]
     fn a_reservation_moves_only_along_its_arrows() {
-        let held = State::Held(lots_of(&[line("a", 3_000)], &[terms("a")]).unwrap());
+        let held = State::Held(lots_of(&[line("a", 3_000)], block_of).unwrap());
         let sold = held.sold().unwrap();
         let returned = sold.returned().unwrap();
         let released = held.released("expired").unwrap();

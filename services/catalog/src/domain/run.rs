@@ -26,15 +26,6 @@ pub struct Run {
     pub used: Use,
 }
 
-/// What taking blocks makes of free runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Taken {
-    /// The given runs as they are now.
-    pub runs: Vec<Run>,
-    /// How many blocks the given runs could not give.
-    pub missing: i64,
-}
-
 impl Run {
     /// Number of the block behind the last.
     fn end(self) -> i64 {
@@ -46,23 +37,28 @@ impl Run {
     }
 }
 
-/// Takes blocks for an order from free runs: from the first runs, each at its tail, so that a run that is merely
-/// shortened keeps its first block.
-pub fn take(free: &[Run], blocks: i64, order: OrderId) -> Taken {
-    let mut missing = blocks;
-    let mut runs = Vec::with_capacity(free.len() + 1);
+/// Gives blocks to each that wants some, from free runs: from the first runs, each at its tail, so that a run that is
+/// merely shortened keeps its first block. None when the runs have too few.
+pub fn take(free: &[Run], wanted: &[(Use, i64)]) -> Option<Vec<Run>> {
+    let mut wanted = wanted.iter().copied().filter(|(_, blocks)| *blocks > 0).peekable();
+    let mut runs = Vec::with_capacity(free.len());
     for &run in free {
-        let taken = missing.min(run.blocks);
-        let kept = run.blocks - taken;
-        missing -= taken;
+        let (mut kept, tail) = (run.blocks, runs.len());
+        while let Some((used, missing)) = wanted.peek_mut().filter(|_| kept > 0) {
+            let taken = kept.min(*missing);
+            kept -= taken;
+            *missing -= taken;
+            runs.push(Run { first: run.first + kept, blocks: taken, used: *used });
+            if *missing == 0 {
+                wanted.next();
+            }
+        }
         if kept > 0 {
             runs.push(Run { blocks: kept, ..run });
         }
-        if taken > 0 {
-            runs.push(Run { first: run.first + kept, blocks: taken, used: Use::Held(order) });
-        }
+        runs[tail..].reverse();
     }
-    Taken { runs, missing }
+    wanted.peek().is_none().then_some(runs)
 }
 
 /// Frees all of the given runs, which are an order's and their free neighbours, and merges those that meet.
@@ -131,19 +127,28 @@ mod tests {
 
     #[test]
     fn taking_shortens_the_tail_of_a_free_run() {
-        let taken = take(&[free_run(0, 100)], 30, ORDER);
-        assert_eq!(taken, Taken { runs: vec![free_run(0, 70), held(70, 30)], missing: 0 });
+        let taken = take(&[free_run(0, 100)], &[(Use::Held(ORDER), 30)]);
+        assert_eq!(taken, Some(vec![free_run(0, 70), held(70, 30)]));
     }
 
     #[test]
     fn a_run_taken_whole_only_changes_its_use() {
-        let taken = take(&[free_run(0, 3), free_run(10, 5), free_run(20, 5)], 5, ORDER);
-        assert_eq!(taken.runs, [held(0, 3), free_run(10, 3), held(13, 2), free_run(20, 5)]);
+        let taken = take(&[free_run(0, 3), free_run(10, 5), free_run(20, 5)], &[(Use::Held(ORDER), 5)]);
+        assert_eq!(taken, Some(vec![held(0, 3), free_run(10, 3), held(13, 2), free_run(20, 5)]));
     }
 
     #[test]
-    fn what_the_runs_cannot_give_is_missing() {
-        assert_eq!(take(&[free_run(0, 3)], 5, ORDER), Taken { runs: vec![held(0, 3)], missing: 2 });
+    fn many_take_in_turn_what_the_ones_before_have_left() {
+        let sold = Run { first: 6, blocks: 3, used: Use::Sold(ORDER) };
+        let wanted = [(sold.used, 3), (Use::Held(ORDER), 5)];
+        let taken = take(&[free_run(2, 7), free_run(10, 5)], &wanted);
+        assert_eq!(taken, Some(vec![held(2, 4), sold, free_run(10, 4), held(14, 1)]));
+    }
+
+    #[test]
+    fn runs_that_are_too_few_give_nothing() {
+        assert_eq!(take(&[free_run(0, 3)], &[(Use::Held(ORDER), 2), (Use::Held(ORDER), 2)]), None);
+        assert_eq!(take(&[], &[]), Some(vec![]));
     }
 
     #[test]
@@ -173,7 +178,7 @@ mod tests {
         #[test]
         fn taking_and_freeing_again_leaves_the_runs_as_they_were(
             lengths in prop::collection::vec((1..50_i64, 1..5_i64), 1..8),
-            blocks in 1..200_i64,
+            wanted in prop::collection::vec(1..20_i64, 1..10),
         ) {
             let mut end = 0;
             let before: Vec<Run> = lengths
@@ -184,10 +189,17 @@ mod tests {
                     run
                 })
                 .collect();
-            let taken = take(&before, blocks, ORDER);
-            let held: i64 = taken.runs.iter().filter(|run| run.used != Use::Free).map(|run| run.blocks).sum();
-            prop_assert_eq!(held + taken.missing, blocks);
-            prop_assert_eq!(free(&taken.runs), before);
+            let there: i64 = before.iter().map(|run| run.blocks).sum();
+            let blocks: i64 = wanted.iter().sum();
+            let wanted: Vec<_> = wanted.into_iter().map(|blocks| (Use::Held(ORDER), blocks)).collect();
+            let taken = take(&before, &wanted);
+            prop_assert_eq!(taken.is_some(), blocks <= there);
+            if let Some(taken) = taken {
+                prop_assert!(taken.is_sorted_by_key(|run| run.first));
+                let held: i64 = taken.iter().filter(|run| run.used != Use::Free).map(|run| run.blocks).sum();
+                prop_assert_eq!(held, blocks);
+                prop_assert_eq!(free(&taken), before);
+            }
         }
     }
 }

@@ -12,9 +12,8 @@ use p2p_proto::{
 
 use crate::{
     Error,
-    app::reserve_blocks::Wish,
     domain::{
-        Counters, Filter, Invalid, Item, Label, Line, Offer, PageSize, Price, Provider, Search, add_up,
+        Counters, Filter, Invalid, Item, Label, Line, Offer, PageSize, Price, Provider, Search, Wish, add_up,
         storable,
     },
 };

@@ -91,7 +91,7 @@ pub(super) fn stats(offer: &Offer) -> message::BlockStats {
     }
 }
 
-pub(super) fn reservation(Reservation { order, state }: Reservation) -> message::Reservation {
+pub(super) fn reservation(Reservation { order, state, .. }: Reservation) -> message::Reservation {
     use ReservationStatus::{Held, Refused, Released, Returned, Sold};
     let (status, reason, lines) = match state {
         State::Held(lots) => (Held, String::new(), lots.into_iter().map(lot).collect()),

@@ -1,14 +1,19 @@
 //! Failures of the database.
 
-use p2p_runtime::postgres::{AsDbErr, is_passing};
+use std::sync::Arc;
+
+use p2p_runtime::{
+    group::Failure,
+    postgres::{AsDbErr, is_passing, lost_race},
+};
 use sea_orm::DbErr;
 
-use crate::Error;
+use crate::{Error, Kind};
 
 /// A failure of the database.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error(transparent)]
-pub struct DatabaseError(DbErr);
+pub struct DatabaseError(Arc<DbErr>);
 
 impl DatabaseError {
     /// Whether the same call may well succeed later.
@@ -19,7 +24,7 @@ impl DatabaseError {
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        Self::Database(DatabaseError(error))
+        Self::Database(DatabaseError(Arc::new(error)))
     }
 }
 
@@ -29,5 +34,15 @@ impl AsDbErr for Error {
             Self::Database(DatabaseError(error)) => Some(error),
             _ => None,
         }
+    }
+
+    fn lost_race(&self) -> bool {
+        matches!(self, Self::LostRace) || self.as_db_err().is_some_and(lost_race)
+    }
+}
+
+impl Failure for Error {
+    fn hits_all(&self) -> bool {
+        self.kind() == Kind::Unavailable && !self.lost_race()
     }
 }

@@ -39,7 +39,7 @@ impl Store {
     /// Makes or renames a provider.
     pub(crate) async fn upsert_provider(&self, provider: &Provider) -> Result<(), Error> {
         let values = [provider.id.as_str().into(), provider.name.as_str().into()];
-        self.0.execute_raw(sql(UPSERT_PROVIDER, values)).await?;
+        self.db.execute_raw(sql(UPSERT_PROVIDER, values)).await?;
         Ok(())
     }
 }

@@ -77,7 +77,7 @@ impl Store {
     }
 
     async fn read(&self, query: Statement) -> Result<Vec<Listing>, Error> {
-        self.0.query_all_raw(query).await?.iter().map(listing).collect()
+        self.db.query_all_raw(query).await?.iter().map(listing).collect()
     }
 }
 

@@ -1,43 +1,54 @@
 //! Schema `catalog` of PostgreSQL: the only place that knows SQL.
 
-mod counters;
+mod batch;
 mod error;
 mod items;
 mod listings;
+mod lock;
 mod offers;
+mod pick;
 mod reservations;
 mod row;
 mod runs;
+mod save;
 
 pub use error::DatabaseError;
-pub use reservations::Opened;
 pub use runs::OrderRun;
 
-use p2p_runtime::postgres::{self, InTransaction};
+use p2p_runtime::{
+    Tasks,
+    group::Writer,
+    postgres::{self, InTransaction},
+};
 use sea_orm::{DatabaseConnection, DatabaseTransaction, DbBackend, Statement, Value};
 
-use crate::Error;
+use crate::{Config, Error};
 
-/// The catalog's tables.
-#[derive(Debug, Clone)]
-pub struct Store(DatabaseConnection);
+/// The catalog's tables: one writer that commits stock commands in groups, and transactions beside it.
+#[derive(Clone)]
+pub struct Store {
+    db: DatabaseConnection,
+    commands: Writer<batch::Batches>,
+}
 
 /// The tables within a transaction.
 #[derive(Clone, Copy)]
 pub struct Tx<'a>(&'a DatabaseTransaction);
 
 impl Store {
-    /// Connects when it is first used.
+    /// Starts the writer. Connects when it is first used.
     ///
     /// # Errors
-    /// When the URL is none.
-    pub async fn connect(config: &postgres::Config) -> Result<Self, Error> {
-        Ok(Self(postgres::connect(config).await?))
+    /// When the database's URL is none.
+    pub async fn start(config: &Config, tasks: &Tasks) -> Result<Self, Error> {
+        let db = postgres::connect(&config.database).await?;
+        let batches = batch::Batches { db: db.clone(), picking: config.picking };
+        Ok(Self { db, commands: Writer::start(batches, tasks) })
     }
 
     /// The pool, whose health is the service's.
     pub fn pool(&self) -> DatabaseConnection {
-        self.0.clone()
+        self.db.clone()
     }
 
     /// Runs the work in one transaction, again when it lost a race; an error rolls everything back.
@@ -45,7 +56,7 @@ impl Store {
     where
         W: for<'a> Fn(Tx<'a>) -> InTransaction<'a, T, Error>,
     {
-        postgres::transact(&self.0, |transaction| work(Tx(transaction))).await
+        postgres::transact(&self.db, |transaction| work(Tx(transaction))).await
     }
 }
 

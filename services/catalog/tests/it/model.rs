@@ -1,10 +1,19 @@
-//! Random commands against a plain model of what they should do.
+//! Random commands, some of them at once, against a plain model of what they should do in turn.
 
 use std::collections::HashMap;
 
-use p2p_proto::catalog::ReservationStatus as Status;
+use futures::future::join_all;
+use p2p_catalog::{
+    app::{
+        release_blocks::release_blocks, reserve_blocks::reserve_blocks, return_blocks::return_blocks,
+        sell_blocks::sell_blocks,
+    },
+    domain::{Label, Line, State, Wish, add_up},
+    store::Store,
+};
+use p2p_domain::OrderId;
+use p2p_runtime::Tasks;
 use proptest::prelude::*;
-use uuid::Uuid;
 
 use crate::service::{Catalog, item, offer, order};
 
@@ -29,6 +38,15 @@ fn command() -> impl Strategy<Value = Command> {
         1 => orders.clone().prop_map(Command::Release),
         1 => orders.prop_map(Command::Return),
     ]
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Status {
+    Held,
+    Sold,
+    Returned,
+    Released,
+    Refused,
 }
 
 /// What is left of each offer, and what each order covers.
@@ -86,25 +104,40 @@ impl Model {
     }
 }
 
-async fn ask(catalog: &Catalog, ids: &[Uuid], offers: &[String; 2], command: &Command) -> Option<Status> {
+async fn ask(store: &Store, ids: &[OrderId], offers: &[String; 2], command: &Command) -> Option<Status> {
     let answer = match command {
         Command::Reserve(order, lines) => {
-            let lines: Vec<_> = lines.iter().map(|(o, kwh)| (offers[*o].as_str(), kwh * 1_000)).collect();
-            catalog.reserve(ids[*order], &lines).await
+            let line = |(offer, kwh): &(usize, i64)| Line {
+                offer: offers[*offer].parse().unwrap(),
+                quantity_wh: kwh * 1_000,
+            };
+            let lines = add_up(lines.iter().map(line).collect()).unwrap();
+            let wish = Wish { order: ids[*order], transaction: "t".parse().unwrap(), lines };
+            reserve_blocks(store, wish).await
         }
-        Command::Sell(order) => catalog.sell(ids[*order]).await,
-        Command::Release(order) => catalog.release(ids[*order], "r").await,
-        Command::Return(order) => catalog.give_back(ids[*order]).await,
+        Command::Sell(order) => sell_blocks(store, ids[*order]).await,
+        Command::Release(order) => release_blocks(store, ids[*order], Label::default()).await,
+        Command::Return(order) => return_blocks(store, ids[*order]).await,
     };
-    answer.ok().map(|reservation| reservation.status())
+    answer.ok().map(|reservation| match reservation.state {
+        State::Held(_) => Status::Held,
+        State::Sold(_) => Status::Sold,
+        State::Returned(_) => Status::Returned,
+        State::Released { .. } => Status::Released,
+        State::Refused { .. } => Status::Refused,
+    })
 }
 
 #[test]
 fn any_commands_do_what_a_plain_model_does() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let catalog = runtime.block_on(Catalog::with_item(1));
-    let config = ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() };
-    proptest!(config, |(commands in prop::collection::vec(command(), 1..30))| {
+    let tasks = Tasks::new();
+    let store = runtime.block_on(Store::start(&catalog.config, &tasks)).unwrap();
+    let config = ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() };
+    // Each group is asked at once, in its order.
+    let groups = prop::collection::vec(prop::collection::vec(command(), 1..12), 1..6);
+    proptest!(config, |(groups in groups)| {
         runtime.block_on(async {
             let case = order().simple().to_string();
             catalog.item(item(&case, "p", ITEM_KWH)).await.unwrap();
@@ -113,11 +146,11 @@ fn any_commands_do_what_a_plain_model_does() {
                 let offer = p2p_proto::catalog::Offer { item_id: case.clone(), ..offer(id, kwh) };
                 catalog.offer(offer).await.unwrap();
             }
-            let (mut model, ids) = (Model::new(), [(); ORDERS].map(|()| order()));
-            for command in &commands {
-                let expected = model.apply(command);
-                let answered = ask(&catalog, &ids, &offers, command).await;
-                prop_assert_eq!(answered, expected, "{:?}", command);
+            let (mut model, ids) = (Model::new(), [(); ORDERS].map(|()| OrderId(order())));
+            for commands in &groups {
+                let expected: Vec<_> = commands.iter().map(|command| model.apply(command)).collect();
+                let answered = join_all(commands.iter().map(|command| ask(&store, &ids, &offers, command))).await;
+                prop_assert_eq!(answered, expected, "{:?}", commands);
             }
             for (id, left) in offers.iter().zip(model.left) {
                 prop_assert_eq!(catalog.get(id).await.available_wh, left * 1_000);

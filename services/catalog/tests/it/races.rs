@@ -2,8 +2,9 @@
 
 use futures::future::join_all;
 use p2p_proto::catalog::ReservationStatus;
+use sea_orm::ConnectionTrait;
 
-use crate::service::{Catalog, offer, order};
+use crate::service::{Catalog, offer, order, reason};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn thirty_two_clients_drain_an_offer_and_no_block_is_held_twice() {
@@ -65,6 +66,64 @@ async fn sixteen_equal_reservations_at_once_are_one() {
     }
     assert_eq!(catalog.get("o").await.reserved_wh, 7_000);
     catalog.assert_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn equal_commands_at_once_to_two_catalogs_are_one() {
+    let catalog = Catalog::with_item(1_000).await;
+    let other = catalog.beside().await;
+    catalog.offer(offer("o", 1_000)).await.unwrap();
+    let both = || [&catalog, &other].into_iter().cycle().take(16);
+    for n in 1..=20 {
+        let id = order();
+        let reserved = join_all(both().map(|catalog| catalog.reserve(id, &[("o", 7_000)]))).await;
+        assert!(reserved.iter().all(|answer| answer.as_ref().unwrap().status() == ReservationStatus::Held));
+        let sold = join_all(both().map(|catalog| catalog.sell(id))).await;
+        assert!(sold.iter().all(|answer| answer.as_ref().unwrap().status() == ReservationStatus::Sold));
+        assert_eq!(catalog.get("o").await.sold_wh, n * 7_000);
+    }
+    catalog.assert_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reservation_and_its_release_meet_over_two_catalogs() {
+    let catalog = Catalog::with_item(100).await;
+    let other = catalog.beside().await;
+    catalog.offer(offer("o", 100)).await.unwrap();
+    for _ in 0..20 {
+        let id = order();
+        let (reserved, released) =
+            tokio::join!(catalog.reserve(id, &[("o", 7_000)]), other.release(id, "changed my mind"));
+        assert_eq!(released.unwrap().status(), ReservationStatus::Released);
+        // Before its release, or too late.
+        let reserved = reserved.unwrap().status();
+        assert!(matches!(reserved, ReservationStatus::Held | ReservationStatus::Released));
+        assert_eq!(catalog.get("o").await.available_wh, 100_000);
+    }
+    catalog.assert_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_offer_whose_rows_contradict_one_another_fails_its_own_buyers_only() {
+    let catalog = Catalog::with_item(100).await;
+    for id in ["good", "bad"] {
+        catalog.offer(offer(id, 50)).await.unwrap();
+    }
+    catalog.db.execute_unprepared("DELETE FROM block_runs WHERE offer_id = 'bad'").await.unwrap();
+    let lines = [[("good", 1_000)], [("bad", 1_000)]];
+    let answers =
+        join_all((0..100).map(|n| catalog.reserve(order(), &lines[usize::from(n % 10 == 3)]))).await;
+    for (n, answer) in answers.into_iter().enumerate() {
+        match answer {
+            Ok(reservation) if n % 10 != 3 => {
+                assert!(matches!(reservation.status(), ReservationStatus::Held | ReservationStatus::Refused));
+            }
+            Err(status) if n % 10 == 3 => assert_eq!(reason::<()>(Err(status)), "IMPOSSIBLE_ROW"),
+            other => panic!("{n}: {other:?}"),
+        }
+    }
+    assert_eq!(catalog.get("good").await.reserved_wh, 50_000);
+    assert_eq!(catalog.get("bad").await.reserved_wh, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,6 @@
 //! A catalog of one's own, and short ways to ask it.
 
-use p2p_catalog::Config;
+use p2p_catalog::{Config, Picking};
 use p2p_domain::Clock;
 use p2p_proto::{
     catalog::{
@@ -23,6 +23,7 @@ pub struct Catalog {
     pub client: CatalogServiceClient<Channel>,
     pub channel: Channel,
     pub db: DatabaseConnection,
+    pub config: Config,
     stop: Stop,
 }
 
@@ -43,10 +44,16 @@ impl Catalog {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = Stop::new();
-        let served = p2p_catalog::serve(Config { address, database }, listener, stop.clone());
+        let config = Config { address, database, picking: Picking::Locked };
+        let served = p2p_catalog::serve(config.clone(), listener, stop.clone());
         Tasks::new().spawn(async move { served.await.unwrap() });
         let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect_lazy();
-        Self { client: CatalogServiceClient::new(channel.clone()), channel, db, stop }
+        Self { client: CatalogServiceClient::new(channel.clone()), channel, db, config, stop }
+    }
+
+    /// Another catalog on the same database.
+    pub async fn beside(&self) -> Self {
+        Self::over(self.config.database.url.clone()).await
     }
 
     /// A catalog with provider `p` and item `i` of so many kWh.
@@ -104,10 +111,7 @@ impl Catalog {
 
     /// Each row of a query as one text.
     pub async fn rows(&self, query: &str) -> Vec<String> {
-        let query =
-            Statement::from_string(DbBackend::Postgres, format!("SELECT r::text AS row FROM ({query}) r"));
-        let rows = self.db.query_all_raw(query).await.unwrap();
-        rows.iter().map(|row| row.try_get("", "row").unwrap()).collect()
+        rows(&self.db, query).await
     }
 
     /// The runs of an offer: first block, blocks, status.
@@ -117,6 +121,14 @@ impl Catalog {
         ))
         .await
     }
+}
+
+/// Each row of a query as one text.
+pub async fn rows(db: &DatabaseConnection, query: &str) -> Vec<String> {
+    let query =
+        Statement::from_string(DbBackend::Postgres, format!("SELECT r::text AS row FROM ({query}) r"));
+    let rows = db.query_all_raw(query).await.unwrap();
+    rows.iter().map(|row| row.try_get("", "row").unwrap()).collect()
 }
 
 pub fn line(offer: &str, quantity_wh: i64) -> StockLine {

@@ -6,13 +6,12 @@ mod dead;
 mod json;
 mod load;
 mod op;
-mod parts;
 mod read;
 mod row;
 mod save;
 mod writer;
 
-use p2p_runtime::Tasks;
+use p2p_runtime::{Tasks, group::Writer};
 use sea_orm::{DatabaseConnection, DbBackend, Statement, Value};
 
 pub use claim::Claimed;
@@ -27,13 +26,13 @@ use crate::config::Periods;
 pub struct Store {
     db: DatabaseConnection,
     periods: Periods,
-    writer: writer::Writer,
+    writer: Writer<writer::Batches>,
 }
 
 impl Store {
     /// Starts the writer.
     pub fn start(db: DatabaseConnection, periods: Periods, tasks: &Tasks) -> Self {
-        let writer = writer::Writer::start(db.clone(), periods, tasks);
+        let writer = Writer::start(writer::Batches { db: db.clone(), periods }, tasks);
         Self { db, periods, writer }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use p2p_domain::OrderId;
-use p2p_runtime::postgres::sql_state;
+use p2p_runtime::postgres::{Parts, sql_state};
 use rust_decimal::Decimal;
 use sea_orm::{DatabaseTransaction, DbErr, Value};
 use uuid::Uuid;
@@ -13,7 +13,6 @@ use super::{
     json,
     load::Loaded,
     millis,
-    parts::Parts,
     row::{EventRow, InboxRow, InboxStatus, OutboxRow},
 };
 use crate::{

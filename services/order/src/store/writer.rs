@@ -1,13 +1,7 @@
-//! Group commit: one writer takes everything that waits and commits it in one transaction.
-//!
-//! When idle it writes at once; under load the batch grows by itself. A batch that fails is run again in halves,
-//! so that only the bad operation's caller gets the error.
+//! What callers have written: all of it goes through one writer, which commits in groups.
 
-use std::collections::VecDeque;
-
-use p2p_runtime::Tasks;
+use p2p_runtime::group::{Answers, Commit};
 use sea_orm::DatabaseConnection;
-use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use super::{
@@ -16,57 +10,20 @@ use super::{
 };
 use crate::{config::Periods, domain::Answer, error::Error};
 
-const MOST_WAITING: usize = 1_024;
-const MOST_IN_BATCH: usize = 128;
-
-type Waiting = (Op, oneshot::Sender<Result<Done, Error>>);
-
-#[derive(Clone)]
-pub(super) struct Writer(mpsc::Sender<Waiting>);
-
-impl Writer {
-    pub(super) fn start(db: DatabaseConnection, periods: Periods, tasks: &Tasks) -> Self {
-        let (sender, receiver) = mpsc::channel(MOST_WAITING);
-        tasks.spawn(write(db, periods, receiver));
-        Self(sender)
-    }
-
-    async fn submit(&self, op: Op) -> Result<Done, Error> {
-        let (answer, done) = oneshot::channel();
-        self.0.send((op, answer)).await.map_err(|_gone| Error::Stopping)?;
-        done.await.map_err(|_gone| Error::Stopping)?
-    }
+/// Commits operations in one transaction.
+pub(super) struct Batches {
+    pub db: DatabaseConnection,
+    pub periods: Periods,
 }
 
-/// Writes until all senders are gone.
-async fn write(db: DatabaseConnection, periods: Periods, mut receiver: mpsc::Receiver<Waiting>) {
-    let mut waiting = Vec::with_capacity(MOST_IN_BATCH);
-    while receiver.recv_many(&mut waiting, MOST_IN_BATCH).await > 0 {
-        let (ops, answers): (Vec<Op>, Vec<_>) = waiting.drain(..).unzip();
-        for (answer, done) in answers.into_iter().zip(commit(&db, periods, &ops).await) {
-            // A caller that has gone away reads the stored answer when it asks again.
-            let _ = answer.send(done);
-        }
-    }
-}
+impl Commit for Batches {
+    type Operation = Op;
+    type Answer = Done;
+    type Error = Error;
 
-/// Commits all, or in halves what cannot be committed together. Answers are in the order of the operations.
-async fn commit(db: &DatabaseConnection, periods: Periods, ops: &[Op]) -> Vec<Result<Done, Error>> {
-    let mut answers = Vec::with_capacity(ops.len());
-    let mut parts = VecDeque::from([ops]);
-    while let Some(part) = parts.pop_front() {
-        match batch::commit(db, periods, part).await {
-            Ok(done) => answers.extend(done),
-            Err(error) if part.len() <= 1 => answers.push(Err(error)),
-            Err(error) => {
-                tracing::warn!(operations = part.len(), %error, "a batch failed, again in halves");
-                let (first, second) = part.split_at(part.len() / 2);
-                parts.push_front(second);
-                parts.push_front(first);
-            }
-        }
+    async fn commit(&self, ops: &[Op]) -> Result<Answers<Self>, Error> {
+        batch::commit(&self.db, self.periods, ops).await
     }
-    answers
 }
 
 macro_rules! submit {

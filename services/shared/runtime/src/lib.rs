@@ -1,6 +1,7 @@
-//! How a program lives and dies: environment, logs, PostgreSQL, gRPC, health, shutdown.
+//! How a program lives and dies: environment, logs, PostgreSQL, group commit, gRPC, health, shutdown.
 
 pub mod env;
+pub mod group;
 pub mod grpc;
 pub mod postgres;
 mod program;

@@ -1,8 +1,10 @@
 //! PostgreSQL: the pool of a service, and transactions that are run again when they lost a race.
 
 mod failure;
+mod parts;
 
 pub use failure::{AsDbErr, is_passing, lost_race, sql_state};
+pub use parts::Parts;
 
 use std::{future::Future, pin::Pin, time::Duration};
 
@@ -86,7 +88,7 @@ where
     let mut tries = 1;
     loop {
         match attempt(db, &work).await {
-            Err(error) if tries < TRIES && error.as_db_err().is_some_and(lost_race) => {
+            Err(error) if tries < TRIES && error.lost_race() => {
                 tries += 1;
                 tracing::debug!(tries, "transaction lost a race, again");
             }

@@ -11,6 +11,11 @@ const PASSING_CODES: [&str; 5] = ["25006", "25P03", "40001", "40P01", "55P03"];
 pub trait AsDbErr {
     /// The database's error, if it is one.
     fn as_db_err(&self) -> Option<&DbErr>;
+
+    /// Whether the same transaction can be expected to succeed when it is run again at once.
+    fn lost_race(&self) -> bool {
+        self.as_db_err().is_some_and(lost_race)
+    }
 }
 
 impl AsDbErr for DbErr {

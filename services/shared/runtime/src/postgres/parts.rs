@@ -2,11 +2,11 @@
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement, Value};
 
-/// The parts of a statement, each an INSERT or UPDATE of its own table over unnested columns.
+/// The parts of a statement, each an INSERT, UPDATE or DELETE over unnested columns.
 ///
-/// They see what was committed before the statement, not each other's rows. No table may be in two parts.
-#[derive(Default)]
-pub(super) struct Parts {
+/// They see what was committed before the statement, not each other's rows. No row may be in two parts.
+#[derive(Debug, Default)]
+pub struct Parts {
     parts: Vec<String>,
     values: Vec<Value>,
     /// Parts that must touch so many rows.
@@ -31,6 +31,9 @@ impl Parts {
     }
 
     /// Runs it, if there is anything to run. False: some part did not touch the rows that it must.
+    ///
+    /// # Errors
+    /// The database's.
     pub async fn execute(self, tx: &DatabaseTransaction) -> Result<bool, DbErr> {
         if self.parts.is_empty() {
             return Ok(true);

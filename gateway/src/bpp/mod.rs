@@ -105,6 +105,12 @@ pub async fn plan(exchange: &Exchange, action: Action, envelope: &Envelope<'_>) 
     }
 }
 
+/// The order that a confirm is about, if it is one and can be read.
+pub fn confirmed(action: Action, body: &str) -> Option<String> {
+    let envelope = Envelope::read(body, action.as_str()).ok().filter(|_| action == Action::Confirm)?;
+    Some(envelope.message::<request::Confirm>().ok()?.order.id)
+}
+
 /// The lines of a select or init: each quantity a positive whole number of kWh.
 fn lines(items: &[request::Line<'_>]) -> Result<Vec<RequestedLine>, ErrorBody> {
     if items.is_empty() {

@@ -137,12 +137,17 @@ impl Exchange {
         Ok(self.services.mailbox.clone().begin_confirm(request).await?.into_inner())
     }
 
-    pub(super) async fn begin_to_give_up(&self, accepted: &Accepted) -> Result<BeginResponse, Status> {
+    pub(super) async fn begin_to_give_up(
+        &self,
+        accepted: &Accepted,
+        order_id: String,
+    ) -> Result<BeginResponse, Status> {
         let request = GiveUpRequest {
             gateway: Some(self.gateway()?),
             message: Some(accepted.message.clone()),
             timestamp: Some(timestamp(self.clock.now())),
             ack_deadline: self.config.ack_deadline.try_into().ok(),
+            order_id,
         };
         Ok(self.services.mailbox.clone().give_up(request).await?.into_inner())
     }
@@ -183,9 +188,13 @@ impl Exchange {
     /// Nothing is known to be committed: the sender may repeat the message as it was.
     fn unavailable(&self, envelope: &Envelope<'_>, status: &Status) -> Response {
         tracing::warn!(action = envelope.context.action, %status, "not accepted");
-        let code = if status_of(status) == StatusCode::BAD_REQUEST { code::INVALID } else { code::INTERNAL };
+        let (http, code) = match status_of(status) {
+            StatusCode::BAD_REQUEST => (StatusCode::BAD_REQUEST, code::INVALID),
+            StatusCode::TOO_MANY_REQUESTS => (StatusCode::TOO_MANY_REQUESTS, code::INTERNAL),
+            _ => (StatusCode::SERVICE_UNAVAILABLE, code::INTERNAL),
+        };
         let nack = Ack::new(self.clock.now(), Some(ErrorBody::new(code, sentence_of(status))));
-        json_text(status_of(status), acknowledgement(Some(envelope.raw_context), nack))
+        json_text(http, acknowledgement(Some(envelope.raw_context), nack))
     }
 }
 

@@ -153,7 +153,8 @@ impl Exchange {
             %why,
             "an accepted action can never be done; it is given up unless it is sold"
         );
-        let conclusion = concluded(self.begin_to_give_up(accepted).await?)?;
+        let order_id = bpp::confirmed(accepted.action, &accepted.message.body).unwrap_or_default();
+        let conclusion = concluded(self.begin_to_give_up(accepted, order_id).await?)?;
         self.finish(accepted, conclusion, work).await
     }
 

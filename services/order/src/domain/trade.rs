@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use p2p_domain::{MessageId, OrderId};
 
-use super::{InboxKey, Order, Quote, Refusal, RequestedLine, State, TransactionKey};
+use super::{Order, Quote, Refusal, RequestedLine, State, TransactionKey};
 
 /// What a trade has come to, as read under its lock.
 #[derive(Debug)]
@@ -39,8 +39,8 @@ pub enum Intent {
         /// The order, as the buyer named it.
         order: String,
     },
-    /// Undo what this message began and can never end.
-    GiveUp(InboxKey),
+    /// Undo what was begun with this order and can never end; nothing was, if there is none.
+    GiveUp(Option<OrderId>),
 }
 
 /// What an action comes to.
@@ -73,7 +73,7 @@ impl Trade {
         match intent {
             Intent::Init { message, requested, priced } => self.init(message, requested, priced),
             Intent::Confirm { order } => self.confirm(order),
-            Intent::GiveUp(message) => Decision::Accept(self.give_up(message)),
+            Intent::GiveUp(order) => Decision::Accept(self.give_up(*order)),
         }
     }
 
@@ -132,15 +132,10 @@ impl Trade {
         }
     }
 
-    /// At most one order of a trade is live: a confirm that was begun is about that one.
-    fn give_up(&self, message: &InboxKey) -> Next {
-        let made = OrderId::of_init(&self.scope.bap, &self.scope.transaction, &message.message);
-        let begun = self.orders.iter().find(|order| match message.action.as_str() {
-            "init" => order.id == made,
-            "confirm" => order.state.status().is_live(),
-            _ => false,
-        });
-        let Some(order) = begun else { return Next::Fail(Refusal::failed()) };
+    fn give_up(&self, order: Option<OrderId>) -> Next {
+        let Some(order) = self.orders.iter().find(|known| Some(known.id) == order) else {
+            return Next::Fail(Refusal::failed());
+        };
         match &order.state {
             State::Draft { .. } | State::Pending { .. } => Next::Release(order.clone()),
             State::Active | State::Completed => Next::AsIs(order.clone()),
@@ -311,25 +306,23 @@ mod tests {
 
     #[test]
     fn what_is_given_up_before_the_sale_is_released_and_after_it_goes_forward() {
-        let message = |action: &str, id: &str| {
-            let (sender, message) = ("bap".parse().unwrap(), id.parse().unwrap());
-            Intent::GiveUp(InboxKey { sender, action: action.into(), message })
-        };
         let hold_until = at(11);
         let mut trade = trade();
-        assert!(matches!(trade.decide(&message("init", "m-1")), Decision::Accept(Next::Fail(_))));
+        let nothing = OrderId::of_init(&trade.scope.bap, &trade.scope.transaction, &"m-2".parse().unwrap());
+        assert!(matches!(trade.decide(&Intent::GiveUp(Some(nothing))), Decision::Accept(Next::Fail(_))));
         let order = made(&mut trade);
+        let give_up = Intent::GiveUp(Some(order.id));
         let released = |decision| matches!(decision, Decision::Accept(Next::Release(o)) if o.id == order.id);
-        assert!(released(trade.decide(&message("init", "m-1"))));
+        assert!(released(trade.decide(&give_up)));
         trade.orders[0].state = State::Pending { hold_until };
-        assert!(released(trade.decide(&message("confirm", "m-2"))));
+        assert!(released(trade.decide(&give_up)));
         // It made nothing and sells nothing.
-        for (action, id) in [("init", "m-2"), ("select", "m-1"), ("status", "m-1")] {
-            let decision = trade.decide(&message(action, id));
-            assert!(matches!(decision, Decision::Accept(Next::Fail(r)) if r.code == "50001"), "{action}");
+        for order in [None, Some(nothing)] {
+            let decision = trade.decide(&Intent::GiveUp(order));
+            assert!(matches!(decision, Decision::Accept(Next::Fail(r)) if r.code == "50001"), "{order:?}");
         }
         trade.orders[0].state = State::Active;
-        assert!(matches!(trade.decide(&message("confirm", "m-2")), Decision::Accept(Next::AsIs(_))));
+        assert!(matches!(trade.decide(&give_up), Decision::Accept(Next::AsIs(_))));
     }
 
     #[test]

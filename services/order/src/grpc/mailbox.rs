@@ -1,5 +1,6 @@
 //! MailboxService.
 
+use p2p_domain::OrderId;
 use p2p_proto::order::{
     BeginConfirmRequest, BeginInitRequest, BeginResponse, ClaimRequest, ClaimResponse,
     ClearTransactionsRequest, ClearTransactionsResponse, FinishRequest, FinishResponse,
@@ -14,7 +15,7 @@ use tonic::{Request, Response, Status};
 use super::{decode, encode};
 use crate::{
     app::{App, Begin},
-    domain::Intent,
+    domain::{Intent, TransactionKey},
     store::EventQuery,
 };
 
@@ -83,7 +84,14 @@ impl MailboxService for App {
     async fn give_up(&self, request: Request<GiveUpRequest>) -> Result<Response<BeginResponse>, Status> {
         let request = request.into_inner();
         let message = decode::received(request.message)?;
-        let intent = Intent::GiveUp(message.key.clone());
+        let order = match message.key.action.as_str() {
+            "init" => {
+                let TransactionKey { bap, transaction } = &message.scope;
+                Some(OrderId::of_init(bap, transaction, &message.key.message))
+            }
+            _ => request.order_id.parse().ok(),
+        };
+        let intent = Intent::GiveUp(order);
         let begin = decode::begin(request.gateway, message, request.timestamp, intent, true)?;
         let ack_deadline = decode::duration(request.ack_deadline)?;
         let verdict = begin.at;

@@ -30,7 +30,7 @@ async fn an_init_that_can_never_be_done_is_undone_and_the_next_one_goes_on() {
     let error = system.try_init(&gateway, init.clone(), 30, true).await.unwrap_err();
     assert!(is_permanent(&error), "{error:?}");
 
-    let given_up = system.give_up(&gateway, &init).await.unwrap();
+    let given_up = system.give_up(&gateway, &init, "").await.unwrap();
     assert_eq!(failure(&given_up).code, "50001");
     let change = given_up.change.unwrap();
     assert_eq!((change.from(), change.to()), (OrderStatus::Draft, OrderStatus::Cancelled));
@@ -51,7 +51,7 @@ async fn what_was_given_up_before_a_crash_stays_given_up() {
     system.catalog.set(Mood::Broken);
     let init = received("init", "t", "m-1");
     system.init(&gateway, init.clone(), 30).await;
-    system.give_up(&gateway, &init).await.unwrap();
+    system.give_up(&gateway, &init, "").await.unwrap();
     // Its Finish never came; by now the catalog is well again.
     system.catalog.set(Mood::Well);
     let resumed = system.try_init(&gateway, init.clone(), 30, true).await.unwrap();
@@ -71,7 +71,7 @@ async fn a_confirm_that_can_never_be_done_is_undone_before_the_sale() {
     let error = system.try_confirm(&gateway, confirm.clone(), &order.id, true).await.unwrap_err();
     assert!(is_permanent(&error), "{error:?}");
 
-    let given_up = system.give_up(&gateway, &confirm).await.unwrap();
+    let given_up = system.give_up(&gateway, &confirm, &order.id).await.unwrap();
     assert_eq!(failure(&given_up).code, "50001");
     system.finish(&gateway, &confirm, given_up.change).await.unwrap();
     assert_eq!(status(&system, &order).await, OrderStatus::Cancelled);
@@ -86,7 +86,7 @@ async fn what_was_sold_before_it_could_be_given_up_goes_forward() {
     system.catalog.set(Mood::SellsUnseen);
     let confirm = received("confirm", "t", "m-2");
     system.confirm(&gateway, confirm.clone(), &order.id).await;
-    let given_up = system.give_up(&gateway, &confirm).await.unwrap();
+    let given_up = system.give_up(&gateway, &confirm, &order.id).await.unwrap();
     assert_eq!(made(&given_up).status(), OrderStatus::Active);
     system.finish(&gateway, &confirm, given_up.change).await.unwrap();
     assert_eq!(status(&system, &order).await, OrderStatus::Active);
@@ -101,7 +101,7 @@ async fn what_is_not_known_to_be_released_is_not_given_up() {
     system.catalog.set(Mood::AllBroken);
     let confirm = received("confirm", "t", "m-2");
     system.confirm(&gateway, confirm.clone(), &order.id).await;
-    let error = system.give_up(&gateway, &confirm).await.unwrap_err();
+    let error = system.give_up(&gateway, &confirm, &order.id).await.unwrap_err();
     assert!(is_permanent(&error), "{error:?}");
     assert_eq!(status(&system, &order).await, OrderStatus::Pending);
     let behind = system.record(&gateway, received("status", "t", "m-3")).await;
@@ -128,7 +128,7 @@ async fn an_action_that_never_began_is_given_up_without_touching_the_order() {
         let claimed = system.claim(&gateway).await.work;
         assert_eq!(claimed[0].message, Some(message.clone()));
         for _ in 0..2 {
-            let given_up = system.give_up(&gateway, &message).await.unwrap();
+            let given_up = system.give_up(&gateway, &message, &order.id).await.unwrap();
             assert_eq!((failure(&given_up).code.as_str(), given_up.change), ("50001", None));
         }
         system.finish(&gateway, &message, None).await.unwrap();
@@ -144,7 +144,7 @@ async fn only_who_has_the_lease_gives_up() {
     system.catalog.set(Mood::Broken);
     let init = received("init", "t", "m-1");
     system.init(&a, init.clone(), 30).await;
-    let error = system.give_up(&b, &init).await.unwrap_err();
+    let error = system.give_up(&b, &init, "").await.unwrap_err();
     assert_eq!(p2p_proto::reason(&error).as_deref(), Some("LEASE_LOST"));
     assert!(system.catalog.reservations.lock().unwrap().is_empty());
 }

@@ -118,8 +118,10 @@ impl System {
         &self,
         gateway: &Gateway,
         message: &ReceivedMessage,
+        order_id: &str,
     ) -> Result<BeginResponse, tonic::Status> {
         let request = GiveUpRequest {
+            order_id: order_id.into(),
             gateway: Some(gateway.clone()),
             message: Some(message.clone()),
             timestamp: now(),

@@ -13,7 +13,6 @@ mod programs;
 mod quantities;
 mod receiver;
 mod redis;
-mod redis_server;
 mod repeated;
 mod shapes;
 mod sql;

@@ -40,10 +40,9 @@ pub struct Listeners {
 /// When the configuration cannot be used or a listener fails.
 pub async fn serve(config: Config, listeners: Listeners, stop: Stop) -> anyhow::Result<()> {
     let tasks = Tasks::new();
-    let cds_uri = config.identity.cds_uri.clone();
     let app = App::new(config, &tasks, &stop)?;
     let (prosumer, cds) = (router::prosumer(app.clone()), router::cds(app.clone()));
-    app.peers.serve_own(prosumer.clone(), cds.clone(), &cds_uri);
+    app.peers.serve_own(prosumer.clone(), cds.clone());
     app.exchange.start();
     let stopped = || stop.clone().cancelled_owned();
     let http = async {

@@ -7,6 +7,7 @@ use p2p_proto::{
     order::{Outcome, ReceivedMessage, RecordRequest, Verdict},
     timestamp,
 };
+use p2p_runtime::failpoint;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 
@@ -139,7 +140,9 @@ async fn take(app: &App, action: Action, envelope: &Envelope<'_>, body: &str) ->
         buyer_json: serde_json::to_string(&own).map_err(|_e| ApiError::internal())?,
         ..RecordRequest::default()
     };
+    failpoint!("gateway.callback.{action}.read");
     let recorded = app.services.mailbox.clone().record(request).await?.into_inner();
+    failpoint!("gateway.callback.{action}.recorded");
     if recorded.outcome() != Outcome::Accepted {
         answer = Map::from_iter([("message".to_owned(), Value::from("duplicate ignored"))]);
     }
@@ -149,6 +152,7 @@ async fn take(app: &App, action: Action, envelope: &Envelope<'_>, body: &str) ->
         let step = Step::Callback(message, heard);
         app.transactions.apply(&context.transaction_id, recorded.buyer_seq, &step).await;
     }
+    failpoint!("gateway.callback.{action}.applied");
     app.transactions.note(Way::Inbound, context.message_id.as_str(), &context.action, now);
     tracing::info!(
         action = context.action,

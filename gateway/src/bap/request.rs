@@ -3,6 +3,7 @@
 use axum::{http::StatusCode, response::Response};
 use p2p_domain::{ParticipantId, TransactionId};
 use p2p_proto::order::{OutgoingMessage, SendRequest};
+use p2p_runtime::failpoint;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -160,7 +161,9 @@ impl App {
             buyer_json: raw(&outgoing.parts)?.get().to_owned(),
             seen_buyer_seq: state.buyer_seq(),
         };
+        failpoint!("gateway.request.{}.built", outgoing.action);
         let sent = self.services.mailbox.clone().send(request).await?.into_inner();
+        failpoint!("gateway.request.{}.stored", outgoing.action);
         if sent.stale {
             return Ok(Made::Stale(sent.buyer_seq));
         }
@@ -170,6 +173,7 @@ impl App {
         self.transactions.note(Way::Outbound, message.message_id, outgoing.action.as_str(), now);
         let step = Step::Request(message, outgoing.parts.request_parts());
         self.transactions.apply_to(state, transaction, sent.buyer_seq, &step).await;
+        failpoint!("gateway.request.{}.applied", outgoing.action);
         let sent = Sent {
             delivery_id: sent.delivery_id,
             transaction_id: transaction.to_string(),

@@ -8,6 +8,7 @@ use p2p_proto::{
     },
     timestamp, utc,
 };
+use p2p_runtime::failpoint;
 use tokio::time::Instant;
 use tonic::Status;
 
@@ -46,6 +47,7 @@ impl Exchange {
         plan: Plan,
         accepted_at: Instant,
     ) -> Result<Response, Status> {
+        failpoint!("gateway.accept.{action}.planned");
         let message = received(&envelope.context, body);
         let accepted = Accepted { action, context: envelope.context.clone(), message, accepted_at };
         let (outcome, verdict) = match plan {
@@ -87,6 +89,7 @@ impl Exchange {
             buyer_json: String::new(),
         };
         let recorded = self.services.mailbox.clone().record(request).await?.into_inner();
+        failpoint!("gateway.accept.{}.committed", accepted.action);
         if let Some(reply) = reply.filter(|_| !recorded.delivery_id.is_empty()) {
             self.deliver_reply(accepted, recorded.delivery_id.clone(), reply);
         }
@@ -95,6 +98,7 @@ impl Exchange {
 
     /// What follows a Begin goes on in the background; the acknowledgement does not wait for it.
     fn begun(&self, begun: BeginResponse, accepted: Accepted) -> (Outcome, Option<Verdict>) {
+        failpoint!("gateway.accept.{}.committed", accepted.action);
         let (outcome, verdict) = (begun.outcome(), begun.verdict.clone());
         let goes_on = verdict.as_ref().is_some_and(|verdict| verdict.refusal.is_none());
         if outcome == Outcome::Accepted && goes_on {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use p2p_proto::order::{ClaimRequest, JoinRequest, LeaveRequest};
+use p2p_runtime::failpoint;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tonic::Status;
 
@@ -92,9 +93,11 @@ impl Exchange {
         let found = claimed.work.len();
         self.queue.left(found);
         for work in claimed.work {
+            failpoint!("gateway.claim.{}.claimed", work.message.as_ref().map_or("", |m| &m.action));
             self.resume(work);
         }
         for delivery in claimed.deliveries {
+            failpoint!("gateway.claim.{}.claimed", delivery.action);
             self.deliver(delivery.into(), Instant::now());
         }
         Ok(found)

@@ -11,6 +11,7 @@ use p2p_proto::{
     },
     utc,
 };
+use p2p_runtime::failpoint;
 use tokio::time::{Instant, sleep};
 use tonic::{Code, Status};
 
@@ -97,6 +98,7 @@ impl Exchange {
     }
 
     async fn conclude_until_done(&self, accepted: Accepted, mut begun: Option<BeginResponse>, work: Work) {
+        failpoint!("gateway.conclude.{}.started", accepted.action);
         let mut pause = FIRST_PAUSE;
         loop {
             let done = match self.try_conclude(&accepted, begun.take(), &work).await {
@@ -139,6 +141,7 @@ impl Exchange {
             Some(begun) if begun.result.is_some() => concluded(begun)?,
             Some(_) | None => self.work_out(accepted).await?,
         };
+        failpoint!("gateway.conclude.{}.worked_out", accepted.action);
         self.finish(accepted, conclusion, work).await
     }
 
@@ -168,6 +171,7 @@ impl Exchange {
             quote: conclusion.quote,
         };
         let finished = self.services.mailbox.clone().finish(request).await?.into_inner();
+        failpoint!("gateway.conclude.{}.finished", accepted.action);
         self.deliver_reply(accepted, finished.delivery_id, reply);
         self.queue.done();
         Ok(())

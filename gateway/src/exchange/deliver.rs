@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use p2p_domain::TransactionId;
 use p2p_proto::order::{Delivery, DeliveryMark, Refusal};
+use p2p_runtime::failpoint;
 use tokio::{
     sync::oneshot,
     time::{Instant, sleep, sleep_until},
@@ -110,7 +111,10 @@ impl Exchange {
     }
 
     async fn deliver_callback(&self, sent: Sent) {
-        let mark = match self.peers.post(&sent.uri, &sent.body).await {
+        failpoint!("gateway.deliver.{}.due", sent.action);
+        let answered = self.peers.post(&sent.uri, &sent.body).await;
+        failpoint!("gateway.deliver.{}.posted", sent.action);
+        let mark = match answered {
             Ok(answer) if answer.status.is_success() => delivered(sent.delivery_id, None),
             Ok(answer) => after_refusal(sent, &answer),
             Err(error) => again_or_dead(sent, None, error.to_string(), SCHEDULE.len()),
@@ -138,6 +142,7 @@ impl Exchange {
     /// arrived stays open: it is made again with the same bytes until it is answered or its time is over.
     async fn deliver_request(&self, sent: &Sent) -> Result<Answered, PeerError> {
         let answered = self.peers.post(&sent.uri, &sent.body).await;
+        failpoint!("gateway.deliver.{}.posted", sent.action);
         let id = || sent.delivery_id.clone();
         match &answered {
             Ok(answer) => match PeerAnswer::read(&answer.body) {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use p2p_proto::order::{DeliveryMark, MarkRequest, Refusal, delivery_mark};
+use p2p_runtime::failpoint;
 use tonic::Status;
 
 use super::Exchange;
@@ -56,6 +57,7 @@ impl Exchange {
             marks.into_iter().for_each(|mark| self.marks.push(mark));
             return Err(error);
         }
+        failpoint!("gateway.report.marked");
         Ok(())
     }
 
@@ -63,6 +65,7 @@ impl Exchange {
     pub(super) async fn report_refusal(&self, mark: DeliveryMark) -> Result<i64, Status> {
         let request = MarkRequest { gateway: Some(self.gateway()?), marks: vec![mark] };
         let marked = self.services.mailbox.clone().mark(request).await?.into_inner();
+        failpoint!("gateway.report.refused");
         Ok(marked.buyer_seqs.first().copied().unwrap_or_default())
     }
 }

@@ -24,6 +24,8 @@ const TIMEOUT: Duration = Duration::from_secs(8);
 const IDLE_PER_PEER: usize = 64;
 /// Beyond so many peers those that are not being called are forgotten.
 const MOST_PEERS: usize = 10_000;
+/// The one message of ours that goes to a CDS.
+const DISCOVER: &str = "/discover";
 /// Most bytes of an answer that are read.
 const MOST_BYTES: usize = 256 * 1024;
 
@@ -99,7 +101,6 @@ struct Own {
 struct OwnRouters {
     prosumer: Router,
     cds: Router,
-    cds_host: Option<String>,
 }
 
 fn host_of(url: &Url) -> Option<String> {
@@ -130,10 +131,9 @@ impl Peers {
     }
 
     /// Tells the client who serves what is addressed to ourselves when the listener does not.
-    pub fn serve_own(&self, prosumer: Router, cds: Router, cds_uri: &str) {
-        let cds_host = Url::parse(cds_uri).ok().and_then(|url| host_of(&url));
+    pub fn serve_own(&self, prosumer: Router, cds: Router) {
         // Set once, by the program's start.
-        let _ = self.own.routers.set(OwnRouters { prosumer, cds, cds_host });
+        let _ = self.own.routers.set(OwnRouters { prosumer, cds });
     }
 
     /// POSTs JSON and reads the answer. At most so many to one host and port at once, and one at a time while it
@@ -160,7 +160,7 @@ impl Peers {
             false => None,
         };
         let answered = match self.send(&url, &host, body).await {
-            Err(PeerError::Unreachable { host, source }) => match self.own_router(&host) {
+            Err(PeerError::Unreachable { host, source }) => match self.own_router(&host, url.path()) {
                 Some(router) => Ok(serve_directly(router, &url, body).await),
                 None => Err(PeerError::Unreachable { host, source }),
             },
@@ -210,10 +210,10 @@ impl Peers {
         Ok(Answered { status, retry_after, body: read })
     }
 
-    fn own_router(&self, host: &str) -> Option<Router> {
+    /// Of another gateway of ours we know where it listens, not which of its listeners is which; the path tells.
+    fn own_router(&self, host: &str, path: &str) -> Option<Router> {
         let routers = self.own.routers.get().filter(|_| self.own.hosts.iter().any(|own| own == host))?;
-        let is_cds = routers.cds_host.as_deref() == Some(host);
-        Some(if is_cds { routers.cds.clone() } else { routers.prosumer.clone() })
+        Some(if path == DISCOVER { routers.cds.clone() } else { routers.prosumer.clone() })
     }
 }
 

@@ -11,6 +11,7 @@ use p2p_proto::catalog::{
     UpsertOfferRequest, UpsertOfferResponse, UpsertProviderRequest, UpsertProviderResponse,
     catalog_service_server::CatalogService,
 };
+use p2p_runtime::failpoint;
 use tonic::{Request, Response, Status};
 
 use crate::{
@@ -86,7 +87,9 @@ impl CatalogService for Catalog {
         request: Request<ReserveBlocksRequest>,
     ) -> Result<Response<ReserveBlocksResponse>, Status> {
         let wish = decode::wish(request.into_inner())?;
+        failpoint!("catalog.reserve.asked");
         let reservation = reserve_blocks(&self.store, wish).await?;
+        failpoint!("catalog.reserve.committed");
         Ok(Response::new(ReserveBlocksResponse { reservation: Some(encode::reservation(reservation)) }))
     }
 
@@ -95,7 +98,9 @@ impl CatalogService for Catalog {
         request: Request<SellBlocksRequest>,
     ) -> Result<Response<SellBlocksResponse>, Status> {
         let order = decode::order(&request.into_inner().order_id)?;
+        failpoint!("catalog.sell.asked");
         let reservation = sell_blocks(&self.store, order).await?;
+        failpoint!("catalog.sell.committed");
         Ok(Response::new(SellBlocksResponse { reservation: Some(encode::reservation(reservation)) }))
     }
 
@@ -105,7 +110,9 @@ impl CatalogService for Catalog {
     ) -> Result<Response<ReleaseBlocksResponse>, Status> {
         let ReleaseBlocksRequest { order_id, reason } = request.into_inner();
         let (order, reason) = (decode::order(&order_id)?, decode::reason(&reason)?);
+        failpoint!("catalog.release.asked");
         let reservation = release_blocks(&self.store, order, reason).await?;
+        failpoint!("catalog.release.committed");
         Ok(Response::new(ReleaseBlocksResponse { reservation: Some(encode::reservation(reservation)) }))
     }
 
@@ -114,7 +121,9 @@ impl CatalogService for Catalog {
         request: Request<ReturnBlocksRequest>,
     ) -> Result<Response<ReturnBlocksResponse>, Status> {
         let order = decode::order(&request.into_inner().order_id)?;
+        failpoint!("catalog.return.asked");
         let reservation = return_blocks(&self.store, order).await?;
+        failpoint!("catalog.return.committed");
         Ok(Response::new(ReturnBlocksResponse { reservation: Some(encode::reservation(reservation)) }))
     }
 

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    net::TcpListener,
     os::unix::process::ExitStatusExt,
     path::PathBuf,
     process::{ExitStatus, Stdio},
@@ -12,11 +11,13 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use p2p_proto::catalog::catalog_service_client::CatalogServiceClient;
+use p2p_testkit::free_port;
 use tokio::{
     process::{Child, Command},
     time::{Duration, timeout},
 };
-use uuid::Uuid;
+use tonic::transport::Channel;
 
 use crate::{
     client::{Client, PATIENCE},
@@ -25,17 +26,6 @@ use crate::{
 };
 
 pub const GRACE_SECONDS: u64 = 10;
-
-/// A port that is free now, below those that the system gives to clients.
-pub fn free_port() -> u16 {
-    loop {
-        let (random, _) = Uuid::new_v4().as_u64_pair();
-        let port = 20_000 + u16::try_from(random % 12_000).unwrap();
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-}
 
 /// The programs lie beside the folder of this test: `cargo build --workspace --all-targets` makes them.
 fn binary(name: &str) -> PathBuf {
@@ -67,9 +57,17 @@ impl Program {
     }
 
     /// SIGKILL.
-    pub async fn kill(mut self) {
+    pub async fn kill(self) {
         self.signal(Signal::SIGKILL);
-        let status = timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
+        self.died().await;
+    }
+
+    /// Waits until it has died as by kill -9, by its own hand if nobody else did it.
+    pub async fn died(mut self) {
+        let ended = timeout(PATIENCE, self.child.wait()).await;
+        let why = "its failpoint is not crossed, or it has none: cargo build --workspace --all-targets";
+        let ended = ended.unwrap_or_else(|_| panic!("{} lives; {why}", self.name));
+        let status = ended.unwrap();
         assert_eq!(status.signal(), Some(9), "{} ended with {status}", self.name);
     }
 }
@@ -84,7 +82,7 @@ pub struct Place {
 
 impl Place {
     pub fn new(id: &'static str) -> Self {
-        Self { id, bap: free_port(), cds: free_port() }
+        Self { id, bap: free_port().unwrap(), cds: free_port().unwrap() }
     }
 
     pub fn client(&self) -> Client {
@@ -103,7 +101,7 @@ impl Programs {
     pub async fn new(gateways: &[&Place], more: &[(&'static str, &str)]) -> Self {
         let database = seeded().await;
         let tables = Tables::of(&database).await;
-        let address = || format!("127.0.0.1:{}", free_port());
+        let address = || format!("127.0.0.1:{}", free_port().unwrap());
         let own = gateways.iter().flat_map(|g| [g.bap, g.cds]).map(|port| format!("http://127.0.0.1:{port}"));
         let mut variables = BTreeMap::from([
             ("DATABASE_URL", database),
@@ -135,7 +133,18 @@ impl Programs {
     }
 
     pub fn service(&self, name: &'static str) -> Program {
-        Program { name, child: self.command(name).spawn().unwrap() }
+        self.doomed_service(name, "")
+    }
+
+    /// A service that dies at a failpoint.
+    pub fn doomed_service(&self, name: &'static str, point: &str) -> Program {
+        Program { name, child: self.command(name).env("CRASH_AT", point).spawn().unwrap() }
+    }
+
+    /// The catalog's gRPC.
+    pub fn catalog(&self) -> CatalogServiceClient<Channel> {
+        let address = format!("http://{}", self.variables["CATALOG_ADDR"]);
+        CatalogServiceClient::new(Channel::from_shared(address).unwrap().connect_lazy())
     }
 
     pub fn services(&self) -> [Program; 3] {
@@ -144,11 +153,16 @@ impl Programs {
 
     /// A gateway that accepts trades.
     pub async fn gateway(&self, place: &Place) -> Program {
-        let mut command = self.command("gateway");
-        command.env("GATEWAY_ID", place.id);
-        command.env("BAP_PORT", place.bap.to_string()).env("CDS_PORT", place.cds.to_string());
-        let program = Program { name: "gateway", child: command.spawn().unwrap() };
+        let program = self.doomed_gateway(place, "");
         ready(&place.client(), "ok").await;
         program
+    }
+
+    /// A gateway that dies at a failpoint, perhaps before it accepts anything.
+    pub fn doomed_gateway(&self, place: &Place, point: &str) -> Program {
+        let mut command = self.command("gateway");
+        command.env("GATEWAY_ID", place.id).env("CRASH_AT", point);
+        command.env("BAP_PORT", place.bap.to_string()).env("CDS_PORT", place.cds.to_string());
+        Program { name: "gateway", child: command.spawn().unwrap() }
     }
 }

@@ -1,14 +1,14 @@
-//! Redis away, emptied, or stale: it holds no promise.
+//! Redis away, emptied, killed, frozen, or back with older data: it holds no promise.
 
 use fred::{
     prelude::*,
     types::{Builder, ClusterHash, CustomCommand, config::Config},
 };
+use p2p_testkit::RedisServer;
 use serde_json::{Value, json};
 
 use crate::{
-    client::{ALPHA, BETA, Trade, order_id, tomorrow},
-    redis_server::RedisServer,
+    client::{self, ALPHA, BETA, Trade, tomorrow},
     system::{Redis, Setup, System},
 };
 
@@ -26,24 +26,12 @@ async fn redis(system: &System) -> Client {
     client
 }
 
-/// As DUMP and RESTORE have it.
-struct Earlier(Vec<(String, fred::types::Value)>);
-
-async fn remember(redis: &Client, trade: &Trade) -> Earlier {
-    let key = format!("txn:{}", trade.id);
-    let dump = redis.dump(&key).await.unwrap();
-    Earlier(vec![(key, dump)])
-}
-
-async fn restore(redis: &Client, earlier: &Earlier) {
-    for (key, dump) in &earlier.0 {
-        redis.restore::<(), _>(key, 0, dump.clone(), true, false, None, None).await.unwrap();
-    }
-}
-
-async fn empty(redis: &Client) {
-    let flush = CustomCommand::new_static("FLUSHDB", ClusterHash::Random, false);
-    redis.custom::<(), String>(flush, Vec::new()).await.unwrap();
+/// A system with a Redis of its own.
+async fn start(callback_delay: &'static str) -> (System, RedisServer) {
+    let redis = RedisServer::start().await.unwrap();
+    let system =
+        System::with(Setup { redis: Redis::At(redis.url()), callback_delay, ..Setup::default() }).await;
+    (system, redis)
 }
 
 #[tokio::test]
@@ -72,39 +60,140 @@ async fn without_redis_a_trade_completes_and_health_says_degraded() {
     system.tables.is_sound().await;
 }
 
+/// What happens to Redis.
+#[derive(Debug, Clone, Copy)]
+enum Fault {
+    Flushed,
+    /// And back, empty.
+    Killed,
+    /// During a whole step.
+    Frozen,
+    /// Killed, and back with what it had before the buyer's last choice.
+    Yesterday,
+}
+
+impl Fault {
+    async fn strike(self, redis: &mut RedisServer, yesterday: &[u8]) {
+        let struck = match self {
+            Self::Flushed => redis.flush(),
+            Self::Killed => redis.restart(None).await,
+            Self::Frozen => redis.freeze(),
+            Self::Yesterday => redis.restart(Some(yesterday)).await,
+        };
+        struck.unwrap();
+    }
+
+    fn end(self, redis: &RedisServer) {
+        match self {
+            Self::Frozen => redis.thaw().unwrap(),
+            Self::Flushed | Self::Killed | Self::Yesterday => {}
+        }
+    }
+}
+
+/// The state is what it was, by itself and in the list.
+async fn is_still(state: &str, trade: &Trade, when: &str) {
+    assert_eq!(trade.state_text().await, state, "{when}");
+    let listed = trade.client.get("/api/transactions?limit=1").await;
+    let state: Value = serde_json::from_str(state).unwrap();
+    assert_eq!(listed.json["transactions"], json!([state]), "{when}");
+}
+
+async fn chosen(trade: &Trade, offer: &str, kwh: u32) {
+    let holds = |state: &Value| {
+        state["status"] == "INITIALIZING"
+            && state["selectedOffer"]["id"] == offer
+            && state["selectedQuantity"] == kwh
+    };
+    trade.state_where(&format!("{kwh} kWh of {offer}"), holds).await;
+}
+
+/// A trade whose buyer looks twice and chooses twice. Before one of its steps Redis fails, and again when the request
+/// has been acknowledged. This step is made through a gateway that has seen nothing of the trade, so it has only
+/// Redis to go by.
+async fn trade_despite(fault: Fault, hit: &str, gateways: [&client::Client; 2], redis: &mut RedisServer) {
+    let [trade, strangers] = gateways.map(|gateway| gateway.trade(&format!("t-{hit}")));
+    trade.ask("discover", json!({"sourceType": "HYDRO"})).await.acknowledged();
+    trade.status("SELECTING").await;
+    let mut yesterday = redis.saved().unwrap();
+    trade.ask("discover", json!({"sourceType": "SOLAR"})).await.acknowledged();
+    let solar = |s: &Value| s["status"] == "SELECTING" && s["catalog"]["providers"][0].is_object();
+    trade.state_where("a catalog", solar).await;
+    for step in ["select", "init", "confirm", "status"] {
+        let by = if step == hit { &strangers } else { &trade };
+        if step == hit {
+            let before = trade.state_text().await;
+            fault.strike(redis, &yesterday).await;
+            is_still(&before, &trade, &format!("{fault:?} before {step}")).await;
+            // A look at the state has mended it.
+            fault.strike(redis, &yesterday).await;
+        }
+        if step == "select" {
+            by.select(BETA, 9).await.acknowledged();
+            chosen(by, BETA, 9).await;
+            if step != hit {
+                yesterday = redis.saved().unwrap();
+            }
+        }
+        let asked = match step {
+            "select" => by.select(ALPHA, 7).await,
+            _ => by.ask(step, json!({})).await,
+        };
+        let asked = asked.acknowledged();
+        if step == hit {
+            fault.strike(redis, &yesterday).await;
+        }
+        match step {
+            "select" => chosen(by, ALPHA, 7).await,
+            "init" => {
+                let order = by.status("CONFIRMING").await["order"].clone();
+                assert_eq!(order["items"][0]["offer_id"], ALPHA);
+                assert_eq!(order["quote"]["totalQuantity"], 7);
+            }
+            "confirm" => assert_eq!(by.status("ACTIVE").await["order"]["status"], "ACTIVE"),
+            _ => drop(by.heard("on_status", &asked.message_id()).await),
+        }
+        if step == hit {
+            let after = by.state_text().await;
+            fault.end(redis);
+            for trade in [by, &trade] {
+                is_still(&after, trade, &format!("{fault:?} during {step}")).await;
+            }
+        }
+    }
+    assert_eq!(trade.status("ACTIVE").await["selectedQuantity"], 7);
+}
+
+/// Each trade with the fault at another step.
+async fn trades_despite(fault: Fault) {
+    let (system, mut redis) = start("10").await;
+    let another = system.another_gateway().await;
+    for (trades, hit) in (1..).zip(["select", "init", "confirm", "status"]) {
+        trade_despite(fault, hit, [&system.client, &another], &mut redis).await;
+        assert_eq!(system.tables.stock(ALPHA).await, [50 - 7 * trades, 0, 7 * trades]);
+    }
+    assert_eq!(system.tables.stock(BETA).await, [100, 0, 0]);
+    system.tables.is_sound().await;
+}
+
 #[tokio::test]
 async fn redis_emptied_between_any_two_steps_is_rebuilt() {
-    let system = System::start().await;
-    let redis = redis(&system).await;
-    let trade = system.discover().await;
-    let same = async |trade: &Trade| {
-        let before = trade.state_text().await;
-        empty(&redis).await;
-        let listed = system.get("/api/transactions").await;
-        assert_eq!(listed.json["transactions"][0], serde_json::from_str::<Value>(&before).unwrap());
-        empty(&redis).await;
-        assert_eq!(trade.state_text().await, before);
-        empty(&redis).await;
-    };
-    same(&trade).await;
-    trade.match_best(30).await.acknowledged();
-    empty(&redis).await;
-    trade.status("INITIALIZING").await;
-    same(&trade).await;
-    trade.ask("init", json!({})).await.acknowledged();
-    empty(&redis).await;
-    trade.status("CONFIRMING").await;
-    same(&trade).await;
-    trade.ask("confirm", json!({})).await.acknowledged();
-    empty(&redis).await;
-    trade.status("ACTIVE").await;
-    same(&trade).await;
-    let asked = trade.ask("status", json!({})).await.acknowledged();
-    empty(&redis).await;
-    trade.heard("on_status", &asked.message_id()).await;
-    assert_eq!(trade.status("ACTIVE").await["order"]["quote"]["totalQuantity"], 30);
-    assert_eq!(system.tables.stock(BETA).await, [70, 0, 30]);
-    system.tables.is_sound().await;
+    trades_despite(Fault::Flushed).await;
+}
+
+#[tokio::test]
+async fn redis_killed_between_any_two_steps_is_rebuilt() {
+    trades_despite(Fault::Killed).await;
+}
+
+#[tokio::test]
+async fn redis_frozen_during_any_step_holds_up_no_trade() {
+    trades_despite(Fault::Frozen).await;
+}
+
+#[tokio::test]
+async fn redis_with_yesterdays_data_never_trades() {
+    trades_despite(Fault::Yesterday).await;
 }
 
 /// A number of INFO.
@@ -127,8 +216,7 @@ async fn litter(redis: &Client, n: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_redis_forgets_and_no_trade_notices() {
-    let server = RedisServer::start().await;
-    let system = System::with(Setup { redis: Redis::At(server.url.clone()), ..Setup::default() }).await;
+    let (system, _server) = start("10").await;
     let another = system.another_gateway().await;
     let redis = redis(&system).await;
     let most = told(&redis, "used_memory").await + ROOM;
@@ -170,75 +258,16 @@ async fn a_full_redis_forgets_and_no_trade_notices() {
 }
 
 #[tokio::test]
-async fn a_stale_selection_never_trades() {
-    let system = System::start().await;
-    let redis = redis(&system).await;
-    let trade = system.discover().await;
-    trade.select(ALPHA, 5).await.acknowledged();
-    trade.status("INITIALIZING").await;
-    let earlier = remember(&redis, &trade).await;
-    trade.select(BETA, 9).await.acknowledged();
-    trade
-        .state_where("the last choice", |s| s["selectedQuantity"] == 9 && s["status"] == "INITIALIZING")
-        .await;
-
-    restore(&redis, &earlier).await;
-    assert_eq!(trade.state().await["selectedQuantity"], 9);
-    restore(&redis, &earlier).await;
-    trade.ask("init", json!({})).await.acknowledged();
-    restore(&redis, &earlier).await;
-    let state = trade.status("CONFIRMING").await;
-    assert_eq!(state["order"]["items"][0]["offer_id"], BETA);
-    assert_eq!(state["order"]["quote"]["totalQuantity"], 9);
-    let order = order_id(&state);
-
-    restore(&redis, &earlier).await;
-    let confirmed = trade.ask("confirm", json!({})).await.acknowledged();
-    assert_eq!(confirmed.json["order_id"], order);
-    restore(&redis, &earlier).await;
-    assert_eq!(order_id(&trade.status("ACTIVE").await), order);
-    restore(&redis, &earlier).await;
-    let again = trade.ask("confirm", json!({})).await.acknowledged();
-    trade.heard("on_confirm", &again.message_id()).await;
-    restore(&redis, &earlier).await;
-    let listed = system.get("/api/transactions").await;
-    assert_eq!(order_id(&listed.json["transactions"][0]), order);
-    assert_eq!((system.tables.stock(ALPHA).await, system.tables.stock(BETA).await), ([50, 0, 0], [91, 0, 9]));
-    system.tables.is_sound().await;
-}
-
-#[tokio::test]
-async fn a_stale_catalog_is_not_selected_from() {
-    let system = System::start().await;
-    let redis = redis(&system).await;
-    let trade = system.trade("t-1");
-    let earlier = {
-        trade.ask("discover", json!({"sourceType": "HYDRO"})).await.acknowledged();
-        trade.status("SELECTING").await;
-        remember(&redis, &trade).await
-    };
-    trade.ask("discover", json!({"sourceType": "SOLAR"})).await.acknowledged();
-    trade
-        .state_where("a catalog", |s| s["status"] == "SELECTING" && s["catalog"]["providers"][1].is_object())
-        .await;
-    restore(&redis, &earlier).await;
-    trade.select(ALPHA, 5).await.acknowledged();
-    restore(&redis, &earlier).await;
-    assert_eq!(trade.status("INITIALIZING").await["selectedQuantity"], 5);
-}
-
-#[tokio::test]
 async fn a_catalog_is_ranked_for_what_was_asked_last() {
-    let system = System::with(Setup { callback_delay: "1000", ..Setup::default() }).await;
-    let redis = redis(&system).await;
+    let (system, mut redis) = start("1000").await;
     let trade = system.trade("t-1");
     let wish = |from: u32, to: u32| json!({"sourceType": "SOLAR", "timeWindow": {"startTime": tomorrow(from), "endTime": tomorrow(to)}});
     // Only Alpha sells at 10, only Beta at 17.
     trade.ask("discover", wish(10, 11)).await.acknowledged();
     trade.status("SELECTING").await;
-    let earlier = remember(&redis, &trade).await;
+    let earlier = redis.saved().unwrap();
     let last = trade.ask("discover", wish(17, 18)).await.acknowledged();
-    restore(&redis, &earlier).await;
+    redis.restart(Some(&earlier)).await.unwrap();
     // Not by the state: a look at it would mend it.
     trade.heard("on_discover", &last.message_id()).await;
     let state = trade.status("SELECTING").await;

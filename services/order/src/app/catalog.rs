@@ -9,6 +9,7 @@ use p2p_proto::{
     },
     required,
 };
+use p2p_runtime::failpoint;
 use tonic::Status;
 
 use super::App;
@@ -36,12 +37,14 @@ impl App {
             lines: lines.collect(),
         };
         let answer = self.catalog.clone().reserve_blocks(request).await.map_err(failed("reserve blocks"))?;
+        failpoint!("order.reserve.answered");
         Ok(required(answer.into_inner().reservation, "reservation")?)
     }
 
     pub(super) async fn sell(&self, order: OrderId) -> Result<Reservation, Error> {
         let request = SellBlocksRequest { order_id: order.to_string() };
         let answer = self.catalog.clone().sell_blocks(request).await.map_err(failed("sell blocks"))?;
+        failpoint!("order.sell.answered");
         Ok(required(answer.into_inner().reservation, "reservation")?)
     }
 

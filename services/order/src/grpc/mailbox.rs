@@ -10,6 +10,7 @@ use p2p_proto::order::{
     RecordResponse, RedriveRequest, RedriveResponse, RenewRequest, RenewResponse, SendRequest, SendResponse,
     mailbox_service_server::MailboxService,
 };
+use p2p_runtime::failpoint;
 use tonic::{Request, Response, Status};
 
 use super::{decode, encode};
@@ -117,6 +118,9 @@ impl MailboxService for App {
         let request = request.into_inner();
         let gateway = decode::gateway(request.gateway)?;
         let claimed = self.store.claim(&gateway, request.limit.clamp(1, MOST_CLAIMED)).await?;
+        if !claimed.work.is_empty() || !claimed.deliveries.is_empty() {
+            failpoint!("order.claim.committed");
+        }
         Ok(Response::new(encode::claimed(claimed)))
     }
 

@@ -1,6 +1,6 @@
 //! One transaction over many operations: lock and load their trades, decide each in turn, write it all at once.
 
-use p2p_runtime::postgres::TRIES;
+use p2p_runtime::{failpoint, postgres::TRIES};
 use sea_orm::{DatabaseConnection, DatabaseTransaction, TransactionTrait};
 use uuid::Uuid;
 
@@ -42,6 +42,7 @@ async fn attempt(
     let transaction = db.begin().await?;
     match decide_and_save(&transaction, periods, ops).await {
         Ok(done) => {
+            failpoint!("order.batch.written");
             transaction.commit().await?;
             Ok(done)
         }

@@ -21,7 +21,7 @@ pub struct Claimed {
 }
 
 impl Store {
-    /// Starts a gateway: the next incarnation of its id. The leases of its earlier ones lapse.
+    /// Starts a gateway: the next incarnation of its id. It may claim what the earlier ones held.
     ///
     /// # Errors
     /// When the database fails.
@@ -34,9 +34,7 @@ impl Store {
         );
         let found = self.db.query_one_raw(statement).await?;
         let found = found.ok_or_else(|| Error::impossible("gateways", id, "was not stored"))?;
-        let gateway = GatewayId { id: id.to_owned(), incarnation: found.try_get("", "incarnation")? };
-        self.lapse(&gateway, gateway.incarnation - 1).await?;
-        Ok(gateway)
+        Ok(GatewayId { id: id.to_owned(), incarnation: found.try_get("", "incarnation")? })
     }
 
     /// Ends a gateway: its leases lapse.
@@ -44,12 +42,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn leave(&self, gateway: &GatewayId) -> Result<(), Error> {
-        self.lapse(gateway, gateway.incarnation).await
-    }
-
-    /// Ends the leases of this gateway's incarnations up to the given one.
-    async fn lapse(&self, gateway: &GatewayId, newest: i64) -> Result<(), Error> {
-        let values = || [gateway.id.clone().into(), newest.into()];
+        let values = || [gateway.id.clone().into(), gateway.incarnation.into()];
         let inbox = sql(
             "UPDATE orders.inbox SET lease_until = now()
              WHERE status <> 'DONE' AND lease_gateway = $1 AND lease_incarnation <= $2 AND lease_until > now()",
@@ -65,7 +58,8 @@ impl Store {
         Ok(())
     }
 
-    /// Takes over work and deliveries whose lease has lapsed.
+    /// Takes over work and deliveries whose lease has lapsed, and those of the gateway's own earlier incarnations:
+    /// what such a one had asked for when it died may be committed after the next one has joined.
     ///
     /// # Errors
     /// When the database fails or a row cannot be.
@@ -100,7 +94,8 @@ impl Store {
                  SET lease_gateway = $1, lease_incarnation = $2, lease_until = now() + $3 * interval '1 millisecond'
                  WHERE (i.sender, i.action, i.message_id) IN (
                      SELECT c.sender, c.action, c.message_id FROM orders.inbox c
-                     WHERE c.status <> 'DONE' AND c.lease_until <= now()
+                     WHERE c.status <> 'DONE'
+                       AND (c.lease_until <= now() OR c.lease_gateway = $1 AND c.lease_incarnation < $2)
                        AND NOT EXISTS (
                            SELECT 1 FROM orders.inbox p
                            WHERE p.bap_id = c.bap_id AND p.transaction_id = c.transaction_id
@@ -134,7 +129,8 @@ impl Store {
                  SET lease_gateway = $1, lease_incarnation = $2, lease_until = now() + $3 * interval '1 millisecond'
                  WHERE o.id IN (
                      SELECT c.id FROM orders.outbox c
-                     WHERE c.status = 'PENDING' AND c.due_at <= now() AND c.lease_until <= now()
+                     WHERE c.status = 'PENDING' AND c.due_at <= now()
+                       AND (c.lease_until <= now() OR c.lease_gateway = $1 AND c.lease_incarnation < $2)
                      ORDER BY c.due_at LIMIT $4 FOR UPDATE SKIP LOCKED)
                  RETURNING o.*)
              SELECT c.*, e.raw_json FROM claimed c JOIN orders.events e ON e.id = c.event_id ORDER BY c.due_at",

@@ -1,6 +1,9 @@
 //! What callers have written: all of it goes through one writer, which commits in groups.
 
-use p2p_runtime::group::{Answers, Commit};
+use p2p_runtime::{
+    failpoint,
+    group::{Answers, Commit},
+};
 use sea_orm::DatabaseConnection;
 use uuid::Uuid;
 
@@ -27,12 +30,14 @@ impl Commit for Batches {
 }
 
 macro_rules! submit {
-    ($store:expr, $op:expr, $done:pat => $answer:expr) => {
-        match $store.writer.submit($op).await? {
+    ($store:expr, $op:ident($asked:expr), $done:pat => $answer:expr) => {{
+        let done = $store.writer.submit(Op::$op($asked)).await?;
+        failpoint!("order.{}.committed", stringify!($op));
+        match done {
             $done => Ok($answer),
             other => Err(Error::impossible("batch", Uuid::nil(), format!("answered {other:?}"))),
         }
-    };
+    }};
 }
 
 impl Store {
@@ -41,7 +46,7 @@ impl Store {
     /// # Errors
     /// When it is not known to be stored.
     pub async fn record(&self, record: Record) -> Result<Answer<Recorded>, Error> {
-        submit!(self, Op::Record(record), Done::Recorded(answer) => answer)
+        submit!(self, Record(record), Done::Recorded(answer) => answer)
     }
 
     /// Accepts an action that changes an order.
@@ -49,7 +54,7 @@ impl Store {
     /// # Errors
     /// When it is not known to be stored, or its resumption found the lease lost.
     pub async fn begin(&self, begin: Begin) -> Result<Answer<Begun>, Error> {
-        submit!(self, Op::Begin(begin), Done::Begun(answer) => answer)
+        submit!(self, Begin(begin), Done::Begun(answer) => answer)
     }
 
     /// Ends an action's work. Answers the callback's delivery.
@@ -57,7 +62,7 @@ impl Store {
     /// # Errors
     /// When the lease was lost, or nothing is known to be stored.
     pub async fn finish(&self, finish: Finish) -> Result<Uuid, Error> {
-        submit!(self, Op::Finish(finish), Done::Finished(delivery) => delivery)
+        submit!(self, Finish(finish), Done::Finished(delivery) => delivery)
     }
 
     /// Stores what our buyer's side is about to send.
@@ -65,7 +70,7 @@ impl Store {
     /// # Errors
     /// When it is not known to be stored.
     pub async fn send(&self, send: Send) -> Result<Sent, Error> {
-        submit!(self, Op::Send(send), Done::Sent(sent) => sent)
+        submit!(self, Send(send), Done::Sent(sent) => sent)
     }
 
     /// Notes how deliveries went. Answers the buyer_seq of each mark with a refusal.
@@ -73,6 +78,6 @@ impl Store {
     /// # Errors
     /// When it is not known to be stored.
     pub async fn mark(&self, mark: Mark) -> Result<Vec<i64>, Error> {
-        submit!(self, Op::Mark(mark), Done::Marked(seqs) => seqs)
+        submit!(self, Mark(mark), Done::Marked(seqs) => seqs)
     }
 }

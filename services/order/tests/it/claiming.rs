@@ -63,6 +63,20 @@ async fn a_restarted_gateway_takes_its_rows_back_at_once_and_fences_its_older_se
 }
 
 #[tokio::test]
+async fn what_a_dead_gateway_had_asked_for_is_claimed_at_once_though_it_was_committed_late() {
+    let system = System::start().await;
+    let older = system.join("a").await;
+    let (newer, other) = (system.join("a").await, system.join("b").await);
+    system.init(&older, received("init", "t", "m-1"), 30).await;
+    system.record(&older, received("discover", "t-2", "m-2")).await;
+    let nothing = system.claim(&other).await;
+    assert!(nothing.work.is_empty() && nothing.deliveries.is_empty());
+    let claimed = system.claim(&newer).await;
+    assert_eq!(actions(&claimed), ["m-1"]);
+    assert_eq!(claimed.deliveries[0].message_id, "m-2");
+}
+
+#[tokio::test]
 async fn actions_of_one_trade_are_worked_in_the_order_of_their_acceptance() {
     let system = System::start().await;
     let gateway = system.join("g").await;

@@ -1,6 +1,7 @@
 //! How a program lives and dies: environment, logs, PostgreSQL, group commit, gRPC, health, shutdown.
 
 pub mod env;
+pub mod failpoint;
 pub mod group;
 pub mod grpc;
 pub mod postgres;

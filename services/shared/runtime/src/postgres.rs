@@ -10,7 +10,7 @@ use std::{future::Future, pin::Pin, time::Duration};
 
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
 
-use crate::{Env, EnvError};
+use crate::{Env, EnvError, failpoint};
 
 /// Where PostgreSQL is when nothing is said.
 pub const DEFAULT_URL: &str = "postgresql://p2p_user:p2p_password@localhost:5432/p2p_trading";
@@ -105,6 +105,7 @@ where
     let transaction = db.begin().await?;
     match work(&transaction).await {
         Ok(value) => {
+            failpoint!("transact.written");
             transaction.commit().await?;
             Ok(value)
         }

@@ -36,6 +36,8 @@ where
     F: Future<Output = anyhow::Result<()>>,
 {
     let env = Env::load()?;
+    #[cfg(feature = "failpoints")]
+    crate::failpoint::arm(&env)?;
     telemetry::start(&env)?;
     let grace = env.seconds("SHUTDOWN_GRACE_SECONDS", GRACE_SECONDS)?;
     let runtime =

@@ -1,8 +1,13 @@
 //! For tests only: a fresh database and a fresh Redis per test, on the private servers that `make test` starts.
 
+mod redis_server;
+
+pub use redis_server::RedisServer;
+
 use std::{
-    io::{BufRead, BufReader, Write},
-    net::TcpStream,
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    ops::Range,
 };
 
 use anyhow::Context;
@@ -15,6 +20,8 @@ const POSTGRES: &str = "TEST_DATABASE_URL";
 const REDIS: &str = "TEST_REDIS_URL";
 /// How many databases of the private Redis are given out, from 1 on: fred keeps their number in one byte.
 const REDIS_DATABASES: u32 = 255;
+/// Where the private servers are; other runs begin elsewhere in it.
+const PORTS: Range<u16> = 15_000..32_000;
 
 #[allow(clippy::disallowed_methods, reason = "tests have no configuration to read it from")]
 fn variable(name: &'static str) -> anyhow::Result<String> {
@@ -61,7 +68,26 @@ pub fn redis() -> anyhow::Result<String> {
     Ok(url.into())
 }
 
-/// As much of a Redis client as [`redis`] needs: one line there, one line back.
+/// A port for a server of the test's own: no other test of this run gets it before thousands have been given out.
+/// It lies below those that the system gives to clients, so it stays free while its server is dead.
+///
+/// # Errors
+/// When there is no private Redis, which counts them.
+pub fn free_port() -> anyhow::Result<u16> {
+    let url = Url::parse(&variable(REDIS)?)?;
+    let first = url.port().unwrap_or(PORTS.start).saturating_sub(PORTS.start);
+    let mut redis = RedisLine::connect(&url)?;
+    loop {
+        let given: u64 = redis.ask("INCR testkit:ports")?.trim_start_matches(':').parse()?;
+        let offset = u16::try_from((u64::from(first) + given) % PORTS.len() as u64)?;
+        let port = PORTS.start + offset;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+}
+
+/// As much of a Redis client as tests need: one line there, one answer back.
 struct RedisLine(BufReader<TcpStream>);
 
 impl RedisLine {
@@ -76,6 +102,12 @@ impl RedisLine {
         let mut answer = String::new();
         self.0.read_line(&mut answer)?;
         anyhow::ensure!(!answer.starts_with('-'), "Redis answers {command} with {answer}");
-        Ok(answer.trim_end().to_owned())
+        let answer = answer.trim_end();
+        let Some(length) = answer.strip_prefix('$') else { return Ok(answer.to_owned()) };
+        let mut text = vec![0; length.parse()?];
+        self.0.read_exact(&mut text)?;
+        // The line's end.
+        self.0.read_exact(&mut [0; 2])?;
+        Ok(String::from_utf8(text)?)
     }
 }

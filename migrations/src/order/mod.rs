@@ -1,6 +1,7 @@
 //! Migrations of the order service's schema.
 
 mod m20261122_000001_mailbox;
+mod m20261124_014518_events_need_no_keys;
 
 use sea_orm_migration::prelude::*;
 
@@ -10,6 +11,9 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261122_000001_mailbox::Migration)]
+        vec![
+            Box::new(m20261122_000001_mailbox::Migration),
+            Box::new(m20261124_014518_events_need_no_keys::Migration),
+        ]
     }
 }

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs)]
 
 mod beckn;
+mod budget;
 mod callbacks;
+mod calls;
 mod client;
 mod crash;
 mod crossings;
@@ -21,4 +23,5 @@ mod stage;
 mod system;
 mod trade;
 mod transcript;
+mod trips;
 mod two_gateways;

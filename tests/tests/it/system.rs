@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tonic::transport::Channel;
 
 use crate::{
+    calls::Calls,
     client::{Client, until},
     sql::Tables,
 };
@@ -26,6 +27,8 @@ pub struct Setup {
     /// CALLBACK_PER_PEER.
     pub callback_per_peer: &'static str,
     pub redis: Redis,
+    /// Counts what gateway and order service ask of the services.
+    pub calls: Option<Calls>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +41,7 @@ pub enum Redis {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { callback_delay: "10", callback_per_peer: "64", redis: Redis::Here }
+        Self { callback_delay: "10", callback_per_peer: "64", redis: Redis::Here, calls: None }
     }
 }
 
@@ -76,7 +79,8 @@ impl Deref for System {
     }
 }
 
-async fn listen() -> (TcpListener, SocketAddr) {
+/// A free port and who listens there.
+pub async fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
@@ -109,14 +113,18 @@ impl System {
         let (prosumer, prosumer_address) = listen().await;
         let (cds, cds_address) = listen().await;
         let (bap, cds_uri) = (format!("http://{prosumer_address}"), format!("http://{cds_address}"));
+        let asked_at = async |service: SocketAddr| match &setup.calls {
+            Some(calls) => calls.on_the_way_to(service).await.to_string(),
+            None => service.to_string(),
+        };
         let variables = [
             ("GATEWAY_ID", "first".to_owned()),
             ("DATABASE_URL", database.clone()),
             ("DATABASE_POOL", "5".into()),
             ("REDIS_URL", redis.clone()),
-            ("CATALOG_ADDR", catalog_address.to_string()),
-            ("MATCHING_ADDR", matching_address.to_string()),
-            ("ORDER_ADDR", order_address.to_string()),
+            ("CATALOG_ADDR", asked_at(catalog_address).await),
+            ("MATCHING_ADDR", asked_at(matching_address).await),
+            ("ORDER_ADDR", asked_at(order_address).await),
             ("BAP_URI", bap.clone()),
             ("BPP_URI", bap.clone()),
             ("CDS_URI", cds_uri.clone()),

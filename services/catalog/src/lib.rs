@@ -20,11 +20,12 @@ use tonic::service::Routes;
 /// # Errors
 /// When the database's URL is none or the transport fails.
 pub async fn serve(config: Config, listener: TcpListener, stop: Stop) -> anyhow::Result<()> {
-    let tasks = Tasks::new();
-    let store = store::Store::start(&config, &tasks).await?;
+    let (tasks, served) = (Tasks::new(), Stop::new());
+    let store = store::Store::start(&config, &tasks, served.clone()).await?;
     let pool = store.pool();
     let routes = Routes::new(CatalogServiceServer::new(grpc::Catalog::new(store)));
     p2p_runtime::grpc::serve(routes, &[SERVICE_NAME], pool, listener, stop).await?;
+    served.cancel();
     tasks.drained().await;
     Ok(())
 }

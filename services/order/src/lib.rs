@@ -30,8 +30,8 @@ use crate::{app::App, store::Store};
 pub async fn serve(config: Config, listener: TcpListener, stop: Stop) -> anyhow::Result<()> {
     let db = postgres::connect(&config.database).await?;
     let catalog = CatalogServiceClient::new(transport::channel(config.catalog, config.catalog_deadline)?);
-    let tasks = Tasks::new();
-    let store = Store::start(db.clone(), config.periods, &tasks);
+    let (tasks, served) = (Tasks::new(), Stop::new());
+    let store = Store::start(db.clone(), config.periods, &tasks, served.clone());
     let app = App::new(store, catalog, &config);
     let routes = Routes::new(OrderServiceServer::new(app.clone()))
         .add_service(MailboxServiceServer::new(app).max_decoding_message_size(config.message_limit));
@@ -43,6 +43,7 @@ pub async fn serve(config: Config, listener: TcpListener, stop: Stop) -> anyhow:
         stop,
     )
     .await?;
+    served.cancel();
     tasks.drained().await;
     Ok(())
 }

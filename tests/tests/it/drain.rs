@@ -228,6 +228,19 @@ async fn a_gateway_stops_in_time_beside_a_receiver_that_never_answers() {
     assert_eq!(programs.tables.number(left).await, 3, "the next gateway has them at once");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn services_stop_in_time_beside_a_client_that_has_said_half_a_request() {
+    let place = Place::new("gateway-1");
+    let programs = Programs::new(&[&place], &[]).await;
+    let [catalog, matching, order] = programs.services();
+    let _gateway = programs.gateway(&place).await;
+    let mut halves = Vec::new();
+    for address in ["CATALOG_ADDR", "MATCHING_ADDR", "ORDER_ADDR"] {
+        halves.push(programs.half_a_request(address).await);
+    }
+    tokio::join!(catalog.terminate(), matching.terminate(), order.terminate());
+}
+
 #[tokio::test]
 async fn programs_that_wait_for_nobody_stop_at_once() {
     let place = Place::new("gateway-1");

@@ -14,6 +14,8 @@ use nix::{
 use p2p_proto::catalog::catalog_service_client::CatalogServiceClient;
 use p2p_testkit::free_port;
 use tokio::{
+    io::AsyncWriteExt,
+    net::TcpStream,
     process::{Child, Command},
     time::{Duration, timeout},
 };
@@ -139,6 +141,16 @@ impl Programs {
     /// A service that dies at a failpoint.
     pub fn doomed_service(&self, name: &'static str, point: &str) -> Program {
         Program { name, child: self.command(name).env("CRASH_AT", point).spawn().unwrap() }
+    }
+
+    /// A connection to a service that has said half a request and says no more.
+    pub async fn half_a_request(&self, address: &'static str) -> TcpStream {
+        let mut stream = TcpStream::connect(&self.variables[address]).await.unwrap();
+        // HTTP/2: the preface, SETTINGS, and HEADERS that do not end.
+        stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+        stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
+        stream.write_all(&[0, 0, 1, 1, 0, 0, 0, 0, 1, 0x83]).await.unwrap();
+        stream
     }
 
     /// The catalog's gRPC.

@@ -16,7 +16,7 @@ pub use error::DatabaseError;
 pub use runs::OrderRun;
 
 use p2p_runtime::{
-    Tasks,
+    Stop, Tasks,
     group::Writer,
     postgres::{self, InTransaction},
 };
@@ -36,14 +36,14 @@ pub struct Store {
 pub struct Tx<'a>(&'a DatabaseTransaction);
 
 impl Store {
-    /// Starts the writer. Connects when it is first used.
+    /// Starts the writer, which takes nothing new from `stop` on. Connects when it is first used.
     ///
     /// # Errors
     /// When the database's URL is none.
-    pub async fn start(config: &Config, tasks: &Tasks) -> Result<Self, Error> {
+    pub async fn start(config: &Config, tasks: &Tasks, stop: Stop) -> Result<Self, Error> {
         let db = postgres::connect(&config.database).await?;
         let batches = batch::Batches { db: db.clone(), picking: config.picking };
-        Ok(Self { db, commands: Writer::start(batches, tasks) })
+        Ok(Self { db, commands: Writer::start(batches, tasks, stop) })
     }
 
     /// The pool, whose health is the service's.

@@ -11,7 +11,7 @@ use p2p_catalog::{
     store::Store,
 };
 use p2p_domain::{OfferId, OrderId};
-use p2p_runtime::{Tasks, postgres};
+use p2p_runtime::{Stop, Tasks, postgres};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use uuid::Uuid;
 
@@ -49,7 +49,7 @@ impl Two {
         let db = postgres::connect(&config.database).await.unwrap();
         db.execute_unprepared(STOCK).await.unwrap();
         let tasks = Tasks::new();
-        let start = || async { Store::start(&config, &tasks).await.unwrap() };
+        let start = || async { Store::start(&config, &tasks, Stop::new()).await.unwrap() };
         Self { catalogs: [start().await, start().await], db }
     }
 

@@ -12,7 +12,7 @@ use p2p_catalog::{
     store::Store,
 };
 use p2p_domain::OrderId;
-use p2p_runtime::Tasks;
+use p2p_runtime::{Stop, Tasks};
 use proptest::prelude::*;
 
 use crate::service::{Catalog, item, offer, order};
@@ -133,7 +133,7 @@ fn any_commands_do_what_a_plain_model_does() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let catalog = runtime.block_on(Catalog::with_item(1));
     let tasks = Tasks::new();
-    let store = runtime.block_on(Store::start(&catalog.config, &tasks)).unwrap();
+    let store = runtime.block_on(Store::start(&catalog.config, &tasks, Stop::new())).unwrap();
     let config = ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() };
     // Each group is asked at once, in its order.
     let groups = prop::collection::vec(prop::collection::vec(command(), 1..12), 1..6);

@@ -11,7 +11,7 @@ mod row;
 mod save;
 mod writer;
 
-use p2p_runtime::{Tasks, group::Writer};
+use p2p_runtime::{Stop, Tasks, group::Writer};
 use sea_orm::{DatabaseConnection, DbBackend, Statement, Value};
 
 pub use claim::Claimed;
@@ -30,9 +30,9 @@ pub struct Store {
 }
 
 impl Store {
-    /// Starts the writer.
-    pub fn start(db: DatabaseConnection, periods: Periods, tasks: &Tasks) -> Self {
-        let writer = Writer::start(writer::Batches { db: db.clone(), periods }, tasks);
+    /// Starts the writer, which takes nothing new from `stop` on.
+    pub fn start(db: DatabaseConnection, periods: Periods, tasks: &Tasks, stop: Stop) -> Self {
+        let writer = Writer::start(writer::Batches { db: db.clone(), periods }, tasks, stop);
         Self { db, periods, writer }
     }
 }

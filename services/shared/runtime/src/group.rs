@@ -8,7 +8,7 @@ use std::{collections::VecDeque, fmt::Display, future::Future};
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::Tasks;
+use crate::{Stop, Tasks};
 
 const MOST_WAITING: usize = 1_024;
 const MOST_IN_GROUP: usize = 128;
@@ -48,7 +48,7 @@ pub struct Stopped;
 type Waiting<C> =
     (<C as Commit>::Operation, oneshot::Sender<Result<<C as Commit>::Answer, <C as Commit>::Error>>);
 
-/// The way to a writer. It writes until all clones of this are gone.
+/// The way to a writer.
 #[derive(Debug)]
 pub struct Writer<C: Commit>(mpsc::Sender<Waiting<C>>);
 
@@ -59,10 +59,10 @@ impl<C: Commit> Clone for Writer<C> {
 }
 
 impl<C: Commit> Writer<C> {
-    /// Starts a writer.
-    pub fn start(commit: C, tasks: &Tasks) -> Self {
+    /// Starts a writer. From `stop` on it takes nothing new; what waits is still written.
+    pub fn start(commit: C, tasks: &Tasks, stop: Stop) -> Self {
         let (sender, receiver) = mpsc::channel(MOST_WAITING);
-        tasks.spawn(write(commit, receiver));
+        tasks.spawn(write(commit, receiver, stop));
         Self(sender)
     }
 
@@ -77,9 +77,19 @@ impl<C: Commit> Writer<C> {
     }
 }
 
-async fn write<C: Commit>(commit: C, mut receiver: mpsc::Receiver<Waiting<C>>) {
+async fn write<C: Commit>(commit: C, mut receiver: mpsc::Receiver<Waiting<C>>, stop: Stop) {
     let mut waiting = Vec::with_capacity(MOST_IN_GROUP);
-    while receiver.recv_many(&mut waiting, MOST_IN_GROUP).await > 0 {
+    loop {
+        let received = tokio::select! {
+            received = receiver.recv_many(&mut waiting, MOST_IN_GROUP) => received,
+            () = stop.cancelled(), if !receiver.is_closed() => {
+                receiver.close();
+                continue;
+            }
+        };
+        if received == 0 {
+            return;
+        }
         let (operations, callers): (Vec<_>, Vec<_>) = waiting.drain(..).unzip();
         for (caller, answer) in callers.into_iter().zip(commit_all(&commit, &operations).await) {
             // A caller that has gone away reads what is stored when it asks again.
@@ -186,7 +196,7 @@ mod tests {
     /// Submits operations. The first is under way alone until all wait; then so many commits may be tried.
     async fn submit(doubling: &Doubling, operations: Range<u32>, permits: usize) -> Vec<Result<u32, Broken>> {
         let tasks = Tasks::new();
-        let writer = Writer::start(doubling.clone(), &tasks);
+        let writer = Writer::start(doubling.clone(), &tasks, Stop::new());
         let (answers, mut received) = mpsc::channel(1_024);
         for operation in operations {
             let (writer, answers) = (writer.clone(), answers.clone());
@@ -213,6 +223,23 @@ mod tests {
         let answers = submit(&doubling, 0..100, 2).await;
         assert_eq!(answers, (0..100).map(|n| Ok(2 * n)).collect::<Vec<_>>());
         assert_eq!(doubling.groups(), [1, 99]);
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_is_stopped_writes_what_waits_though_callers_stay() {
+        let doubling = Doubling::new();
+        let (tasks, stop) = (Tasks::new(), Stop::new());
+        let writer = Writer::start(doubling.clone(), &tasks, stop.clone());
+        let waits = tokio::spawn({
+            let writer = writer.clone();
+            async move { writer.submit(1).await }
+        });
+        tokio::task::yield_now().await;
+        stop.cancel();
+        doubling.permits.add_permits(1);
+        tasks.drained().await;
+        assert_eq!(waits.await.unwrap(), Ok(2));
+        assert_eq!(writer.submit(2).await, Err(Broken::Stopped));
     }
 
     #[tokio::test]

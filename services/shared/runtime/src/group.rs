@@ -230,15 +230,13 @@ mod tests {
         let doubling = Doubling::new();
         let (tasks, stop) = (Tasks::new(), Stop::new());
         let writer = Writer::start(doubling.clone(), &tasks, stop.clone());
-        let waits = tokio::spawn({
-            let writer = writer.clone();
-            async move { writer.submit(1).await }
+        let (answer, ()) = tokio::join!(writer.submit(1), async {
+            tokio::task::yield_now().await;
+            stop.cancel();
+            doubling.permits.add_permits(1);
         });
-        tokio::task::yield_now().await;
-        stop.cancel();
-        doubling.permits.add_permits(1);
         tasks.drained().await;
-        assert_eq!(waits.await.unwrap(), Ok(2));
+        assert_eq!(answer, Ok(2));
         assert_eq!(writer.submit(2).await, Err(Broken::Stopped));
     }
 

@@ -2,7 +2,10 @@
 //!
 //! Redis never holds a promise: every failure here only means that the mailbox is asked instead.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use fred::types::config::{Options, UnresponsiveConfig};
 use fred::{
@@ -23,7 +26,8 @@ const MESSAGE_SECONDS: i64 = 7 * 24 * 60 * 60;
 const ALL: &str = "txn:all";
 const HEAD: &str = "head";
 const BUYER_SEQ: &str = "buyer_seq";
-const POOL: usize = 4;
+/// Commands of all trades share them, and are written together when they come together.
+const POOL: usize = 2;
 const COMMAND_TIMEOUT: Duration = Duration::from_millis(200);
 /// How many members of `txn:all` are looked at when it is trimmed.
 const TRIM_SAMPLE: usize = 200;
@@ -241,16 +245,24 @@ impl Cache {
     /// Notes for observers: a message at `msg:{direction}:{message_id}`, a field per action; a transaction in
     /// `txn:all`.
     pub async fn note(&self, notes: &[Note]) -> Result<(), Error> {
-        let pipeline = self.client()?.pipeline();
+        let mut messages: BTreeMap<String, Vec<(&str, &str)>> = BTreeMap::new();
+        let mut transactions = Vec::new();
         for note in notes {
             match note {
                 Note::Message { way, message_id, action, at } => {
                     let key = format!("msg:{}:{message_id}", way.as_str());
-                    pipeline.hset::<(), _, _>(&key, (action.as_str(), at.as_str())).await?;
-                    pipeline.expire::<(), _>(&key, MESSAGE_SECONDS, None).await?;
+                    messages.entry(key).or_default().push((action, at));
                 }
-                Note::Transaction(id) => pipeline.sadd::<(), _, _>(ALL, id.as_str()).await?,
+                Note::Transaction(id) => transactions.push(id.as_str()),
             }
+        }
+        let pipeline = self.client()?.pipeline();
+        for (key, fields) in messages {
+            pipeline.hset::<(), _, _>(&key, fields).await?;
+            pipeline.expire::<(), _>(&key, MESSAGE_SECONDS, None).await?;
+        }
+        if !transactions.is_empty() {
+            pipeline.sadd::<(), _, _>(ALL, transactions).await?;
         }
         let _: Vec<Value> = pipeline.all().await?;
         Ok(())

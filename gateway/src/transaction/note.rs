@@ -12,8 +12,8 @@ use crate::beckn::instant;
 
 const MOST_WAITING: usize = 10_000;
 const MOST_AT_ONCE: usize = 500;
-/// Notes gather for so long, and are written together.
-const GATHERED_FOR: Duration = Duration::from_millis(50);
+/// Notes gather for so long, and are written together, a command for all that is noted of a message.
+const GATHERED_FOR: Duration = Duration::from_millis(200);
 const TRIM_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Which way a message went.

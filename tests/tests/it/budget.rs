@@ -86,8 +86,8 @@ const TRIPS: Budget = Budget {
     shares: &[
         // Each step of the state: five requests, five callbacks. What Redis did not answer in time is written again.
         by_the_clock(1, share("EVALSHA", 10)),
-        // Gathered for 50 ms.
-        by_the_clock(20, share(NOTES, 1)),
+        // Gathered for a fifth of a second.
+        by_the_clock(5, share(NOTES, 1)),
         by_the_clock(1, share(READS, 4)),
     ],
 };

@@ -1,5 +1,9 @@
 //! What all gRPC servers and clients of ours have in common.
 
+mod whole;
+
+pub use whole::Whole;
+
 use std::{net::SocketAddr, time::Duration};
 
 use p2p_proto::FILE_DESCRIPTOR_SET;
@@ -8,7 +12,7 @@ use tokio::{net::TcpListener, time::timeout};
 use tonic::{
     Request, Status,
     service::{Interceptor, Routes, interceptor::InterceptedService},
-    transport::{Channel, Endpoint, Server, server::TcpIncoming},
+    transport::{Endpoint, Server, server::TcpIncoming},
 };
 use tonic_health::{ServingStatus, server::HealthReporter};
 
@@ -76,7 +80,7 @@ async fn watch_database(reporter: HealthReporter, db: DatabaseConnection, stop: 
 }
 
 /// A client's channel: every call carries its deadline to the server.
-pub type DeadlineChannel = InterceptedService<Channel, Deadline>;
+pub type DeadlineChannel = InterceptedService<Whole, Deadline>;
 
 /// Puts the same deadline on every call.
 #[derive(Debug, Clone, Copy)]
@@ -101,5 +105,5 @@ pub fn channel(address: SocketAddr, deadline: Duration) -> Result<DeadlineChanne
         .http2_keep_alive_interval(KEEPALIVE)
         .keep_alive_while_idle(true)
         .connect_lazy();
-    Ok(InterceptedService::new(channel, Deadline(deadline)))
+    Ok(InterceptedService::new(Whole(channel), Deadline(deadline)))
 }

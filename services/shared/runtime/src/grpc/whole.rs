@@ -1,0 +1,45 @@
+//! Requests with their whole message in one frame.
+//!
+//! Tonic's message does not say that it is the last of its request, so its end followed as an empty frame: a second
+//! write, and a second wake-up of the server, for each call. All our calls have one message.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use http_body_util::{BodyExt, Full};
+use tonic::{
+    body::Body,
+    codegen::{
+        Service, StdError,
+        http::{Request, Response},
+    },
+    transport::Channel,
+};
+
+/// A channel for calls with one message.
+#[derive(Debug, Clone)]
+pub struct Whole(pub(super) Channel);
+
+impl Service<Request<Body>> for Whole {
+    type Response = Response<Body>;
+    type Error = StdError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, StdError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), StdError>> {
+        self.0.poll_ready(context).map_err(Into::into)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        // The one that is ready makes the call; a clone has to become so.
+        let next = self.0.clone();
+        let mut channel = std::mem::replace(&mut self.0, next);
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let message = body.collect().await?.to_bytes();
+            Ok(channel.call(Request::from_parts(parts, Body::new(Full::new(message)))).await?)
+        })
+    }
+}

@@ -27,6 +27,9 @@ pub enum Error {
     /// The work or delivery belongs to another gateway by now.
     #[error("the lease on {0} was lost")]
     LeaseLost(String),
+    /// Another process has joined under its id, or none ever has.
+    #[error("gateway {0} has not joined as this incarnation, or another one has joined since")]
+    GatewayOutdated(String),
     /// No dead delivery of that id.
     #[error("delivery {0} is not dead")]
     NotDead(Uuid),
@@ -81,7 +84,7 @@ impl Error {
             Self::Invalid(_) | Self::Cursor => Kind::Invalid,
             Self::OrderNotFound(_) => Kind::OrderNotFound,
             Self::TransactionNotFound(_) => Kind::TransactionNotFound,
-            Self::LeaseLost(_) => Kind::LeaseLost,
+            Self::LeaseLost(_) | Self::GatewayOutdated(_) => Kind::LeaseLost,
             Self::NotDead(_) => Kind::NotDead,
             Self::Database(error) if !is_passing(error) => Kind::Internal,
             Self::Catalog { source, .. } if is_permanent(source) => Kind::Internal,
@@ -96,6 +99,7 @@ impl Error {
             Self::OrderNotFound(id) => Some(("order_id", id.clone())),
             Self::TransactionNotFound(id) => Some(("transaction_id", id.clone())),
             Self::LeaseLost(id) => Some(("message_id", id.clone())),
+            Self::GatewayOutdated(id) => Some(("gateway_id", id.clone())),
             Self::NotDead(id) => Some(("delivery_id", id.to_string())),
             _ => None,
         }
@@ -145,8 +149,10 @@ impl From<Error> for Status {
             Kind::Unavailable => (Code::Unavailable, "UNAVAILABLE"),
             Kind::Internal => (Code::Internal, "INTERNAL"),
         };
-        if matches!(error.kind(), Kind::Unavailable | Kind::Internal) {
-            tracing::error!(error = %chain(&error), reason, "call failed");
+        match error.kind() {
+            Kind::Internal => tracing::error!(error = %chain(&error), reason, "call failed"),
+            Kind::Unavailable => tracing::warn!(error = %chain(&error), reason, "call failed, for now"),
+            _ => {}
         }
         p2p_proto::status(code, reason, error.to_string(), error.id())
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     beckn::{self, Message},
-    client::{ALPHA, Answer, Client, until},
+    client::{ALPHA, Answer, Client, Trade, until},
     receiver::Receiver,
     system::System,
 };
@@ -52,6 +52,22 @@ async fn sixteen_copies_to_two_gateways_are_one_message_and_other_bytes_are_a_co
     assert_eq!(system.tables.number("SELECT count(*) FROM orders.events").await, events);
     assert_eq!(system.tables.number("SELECT count(*) FROM orders.orders").await, 1);
     assert_eq!(receiver.bodies().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_refuses_nothing_that_the_other_one_has_made_possible() {
+    let system = System::start().await;
+    let trade = system.discover().await;
+    // Callbacks arrive at the first gateway; the other one only remembers what was asked through it.
+    let elsewhere = Trade { client: system.another_gateway().await, id: trade.id.clone() };
+    elsewhere.status("SELECTING").await;
+    elsewhere.select(ALPHA, 7).await.acknowledged();
+    trade.status("INITIALIZING").await;
+    elsewhere.ask("init", json!({})).await.acknowledged();
+    trade.status("CONFIRMING").await;
+    elsewhere.ask("confirm", json!({})).await.acknowledged();
+    trade.status("ACTIVE").await;
+    system.tables.is_sound().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -21,10 +21,10 @@ use crate::{
 };
 
 const REFUSAL_CHARS: usize = 1_000;
-const GATEWAY_ID_BYTES: std::ops::RangeInclusive<usize> = 1..=255;
 
+/// 1 to 255 printable ASCII characters, like the ids of participants.
 pub(super) fn gateway_id(id: String) -> Result<String, InvalidMessage> {
-    if GATEWAY_ID_BYTES.contains(&id.len()) { Ok(id) } else { Err(InvalidMessage::Missing("gateway.id")) }
+    Ok(participant(&id)?.to_string())
 }
 
 pub(super) fn gateway(gateway: Option<proto::Gateway>) -> Result<GatewayId, InvalidMessage> {

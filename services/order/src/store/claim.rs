@@ -62,13 +62,23 @@ impl Store {
     /// what such a one had asked for when it died may be committed after the next one has joined.
     ///
     /// # Errors
-    /// When the database fails or a row cannot be.
+    /// When the gateway is not the newest of its id, the database fails or a row cannot be.
     pub async fn claim(&self, gateway: &GatewayId, limit: u32) -> Result<Claimed, Error> {
+        self.is_newest(gateway).await?;
         self.bury_expired().await?;
         Ok(Claimed {
             work: self.claim_work(gateway, limit).await?,
             deliveries: self.claim_deliveries(gateway, limit).await?,
         })
+    }
+
+    async fn is_newest(&self, gateway: &GatewayId) -> Result<(), Error> {
+        let statement = sql(
+            "SELECT 1 AS found FROM orders.gateways WHERE id = $1 AND incarnation = $2",
+            [gateway.id.clone().into(), gateway.incarnation.into()],
+        );
+        let found = self.db.query_one_raw(statement).await?;
+        found.map(drop).ok_or_else(|| Error::GatewayOutdated(gateway.id.clone()))
     }
 
     /// Deliveries that are too old to be of use.

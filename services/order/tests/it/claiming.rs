@@ -30,6 +30,26 @@ async fn what_is_leased_is_claimed_by_nobody_until_its_gateway_leaves() {
 }
 
 #[tokio::test]
+async fn who_has_not_joined_or_was_followed_by_another_claims_nothing() {
+    let system = System::start().await;
+    let (a, b) = (system.join("a").await, system.join("b").await);
+    system.init(&a, received("init", "t", "m-1"), 30).await;
+    system.mailbox.clone().leave(LeaveRequest { gateway: Some(a.clone()) }).await.unwrap();
+    let newest = system.join("b").await;
+    let never = Gateway { id: "never-joined".into(), incarnation: 1 };
+    for outdated in [b, never, Gateway { incarnation: newest.incarnation + 1, ..newest.clone() }] {
+        let request = ClaimRequest { gateway: Some(outdated.clone()), limit: 100 };
+        let error = system.mailbox.clone().claim(request).await.unwrap_err();
+        assert_eq!(error.code(), tonic::Code::Aborted, "{outdated:?} {error:?}");
+    }
+    assert_eq!(actions(&system.claim(&newest).await), ["m-1"]);
+    for id in ["", "a\0b", "a\nb"] {
+        let joined = system.mailbox.clone().join(JoinRequest { gateway_id: id.into() }).await;
+        assert_eq!(joined.unwrap_err().code(), tonic::Code::InvalidArgument, "{id:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_gateway_that_lost_its_lease_changes_nothing() {
     let system = System::start().await;
     let (a, b) = (system.join("a").await, system.join("b").await);

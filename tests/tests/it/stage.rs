@@ -77,10 +77,11 @@ impl Stage {
         });
     }
 
-    /// It has nothing to do any more, so its death is nobody's loss: from now on it dies at `point`.
+    /// It has nothing to do any more: from now on it dies at `point`. It ends well before, for a report of a delivery
+    /// that was committed and not answered would be made again, and cross the point too early.
     async fn doom(&mut self, point: &str) {
         self.programs.tables.quiet().await;
-        self.doomed.take().unwrap().kill().await;
+        self.doomed.take().unwrap().terminate().await;
         self.spawn(point);
         ready(&self.client(), "ok").await;
     }

@@ -149,6 +149,19 @@ impl Cache {
         Ok(Cached::of(fields))
     }
 
+    /// Whole states, in the order asked for, in one round trip.
+    pub async fn read_all(&self, transactions: &[&TransactionId]) -> Result<Vec<Option<Cached>>, Error> {
+        if transactions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let pipeline = self.client()?.pipeline();
+        for transaction in transactions {
+            pipeline.hgetall::<(), _>(key(transaction)).await?;
+        }
+        let found: Vec<HashMap<String, String>> = pipeline.all().await?;
+        Ok(found.into_iter().map(Cached::of).collect())
+    }
+
     /// How far a state has come; none when there is none.
     pub async fn buyer_seq(&self, transaction: &TransactionId) -> Result<Option<i64>, Error> {
         self.client()?.hget(key(transaction), BUYER_SEQ).await

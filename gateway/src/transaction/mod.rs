@@ -117,15 +117,14 @@ impl Transactions {
     pub async fn at(&self, transaction: &TransactionId, newest: i64) -> Result<Loaded, Status> {
         if let Some(state) = self.recent.get(transaction).filter(|state| state.buyer_seq == newest) {
             match self.cache.buyer_seq(transaction).await {
-                Ok(Some(seq)) if seq == newest => self.recent.put(transaction, &state),
                 // Redis has lost it.
-                _ => self.keep(transaction, &state).await,
+                Ok(stored) if stored != Some(newest) => self.keep(transaction, &state).await,
+                _ => self.recent.put(transaction, &state),
             }
             return Ok(Loaded { state, may_be_stale: false });
         }
-        match self.cache.read(transaction).await {
-            Ok(Some(state)) if state.buyer_seq == newest => {
-                let state = Arc::new(state);
+        match self.cached(transaction).await {
+            Some(state) if state.buyer_seq == newest => {
                 self.recent.put(transaction, &state);
                 Ok(Loaded { state, may_be_stale: false })
             }
@@ -137,8 +136,12 @@ impl Transactions {
     async fn known(&self, transaction: &TransactionId) -> Option<Arc<Cached>> {
         match self.recent.get(transaction) {
             Some(state) => Some(state),
-            None => self.cache.read(transaction).await.ok().flatten().map(Arc::new),
+            None => self.cached(transaction).await,
         }
+    }
+
+    async fn cached(&self, transaction: &TransactionId) -> Option<Arc<Cached>> {
+        self.cache.read(transaction).await.ok().flatten().map(Arc::new)
     }
 
     /// How far the transaction has come; none when the buyer has no such transaction.
@@ -159,7 +162,7 @@ impl Transactions {
         let known = match self.recent.get(transaction).filter(reaches) {
             Some(state) => state,
             None if buyer_seq == 1 => Arc::default(),
-            None => self.cache.read(transaction).await.ok().flatten().map(Arc::new).unwrap_or_default(),
+            None => self.cached(transaction).await.unwrap_or_default(),
         };
         self.apply_to(&Loaded { state: known, may_be_stale: true }, transaction, buyer_seq, step).await;
     }

@@ -1,5 +1,7 @@
 //! States as the client reads them.
 
+use std::sync::Arc;
+
 use p2p_domain::TransactionId;
 use p2p_proto::order::ListTransactionsRequest;
 use serde::Serialize;
@@ -87,11 +89,22 @@ impl Transactions {
     pub async fn list(&self, limit: u32, cursor: String) -> Result<Page, Status> {
         let request = ListTransactionsRequest { bap_id: self.bap.to_string(), limit, cursor };
         let page = self.mailbox.clone().list_transactions(request).await?.into_inner();
-        let mut transactions = Vec::with_capacity(page.transactions.len());
-        for listed in &page.transactions {
-            let Ok(id) = listed.transaction_id.parse() else { continue };
-            let shown = self.at(&id, listed.buyer_seq).await?.state.show(&id);
-            transactions.extend(shown.and_then(|json| RawValue::from_string(json).ok()));
+        let listed = page.transactions.iter();
+        let listed: Vec<(TransactionId, i64)> =
+            listed.filter_map(|t| Some((t.transaction_id.parse().ok()?, t.buyer_seq))).collect();
+        let recent = listed.iter().map(|(id, newest)| self.recent.get(id).filter(|s| s.buyer_seq == *newest));
+        let recent: Vec<Option<Arc<Cached>>> = recent.collect();
+        let others = listed.iter().zip(&recent).filter(|(_, recent)| recent.is_none());
+        let others: Vec<&TransactionId> = others.map(|((id, _), _)| id).collect();
+        let mut cached = self.cache.read_all(&others).await.unwrap_or_default().into_iter();
+        let mut transactions = Vec::with_capacity(listed.len());
+        for ((id, newest), recent) in listed.iter().zip(recent) {
+            let known = recent.or_else(|| cached.next().flatten().map(Arc::new));
+            let state = match known.filter(|state| state.buyer_seq == *newest) {
+                Some(state) => state,
+                None => self.rebuild(id).await?.state,
+            };
+            transactions.extend(state.show(id).and_then(|json| RawValue::from_string(json).ok()));
         }
         let next_cursor = Some(page.next_cursor).filter(|cursor| !cursor.is_empty());
         Ok(Page { transactions, next_cursor })

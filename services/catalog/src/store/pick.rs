@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use p2p_domain::OfferId;
-use p2p_runtime::postgres::Parts;
+use p2p_runtime::postgres::{Parts, column};
 use sea_orm::{ConnectionTrait, QueryResult};
 
 use super::{
     Tx,
     runs::{OrderRun, offer_run, status},
-    save::column,
     sql,
 };
 use crate::{

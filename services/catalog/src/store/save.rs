@@ -1,8 +1,7 @@
 //! Writes what stock commands changed, in one statement.
 
 use p2p_domain::Energy;
-use p2p_runtime::postgres::Parts;
-use sea_orm::Value;
+use p2p_runtime::postgres::{Parts, column};
 
 use super::{
     Tx,
@@ -13,14 +12,6 @@ use crate::{
     Error,
     domain::{Changes, Counters, Reservation},
 };
-
-/// One column of many rows, to be unnested.
-pub(super) fn column<R, T>(rows: &[R], of: impl Fn(&R) -> T) -> Value
-where
-    Value: From<Vec<T>>,
-{
-    rows.iter().map(of).collect::<Vec<T>>().into()
-}
 
 impl Tx<'_> {
     /// Writes what was decided on locked rows. A reservation that another process has opened meanwhile is a lost race:

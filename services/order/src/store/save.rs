@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use p2p_domain::OrderId;
-use p2p_runtime::postgres::{Parts, sql_state};
+use p2p_runtime::postgres::{Parts, column, sql_state};
 use rust_decimal::Decimal;
-use sea_orm::{DatabaseTransaction, DbErr, Value};
+use sea_orm::{DatabaseTransaction, DbErr};
 use uuid::Uuid;
 
 use super::{
@@ -40,14 +40,6 @@ impl Writes {
     pub fn moved(&mut self, order: &Order, from: Status) {
         self.moved.entry(order.id).or_insert_with(|| (order.scope.clone(), from));
     }
-}
-
-/// One column of many rows, to be unnested.
-fn column<R, T>(rows: &[R], of: impl Fn(&R) -> T) -> Value
-where
-    Value: From<Vec<T>>,
-{
-    rows.iter().map(of).collect::<Vec<T>>().into()
 }
 
 pub(super) async fn save(

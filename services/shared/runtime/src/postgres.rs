@@ -4,7 +4,7 @@ mod failure;
 mod parts;
 
 pub use failure::{AsDbErr, is_passing, lost_race, sql_state};
-pub use parts::Parts;
+pub use parts::{Parts, column};
 
 use std::{future::Future, pin::Pin, time::Duration};
 

@@ -2,6 +2,14 @@
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement, Value};
 
+/// One column of many rows, to be unnested.
+pub fn column<R, T>(rows: &[R], of: impl Fn(&R) -> T) -> Value
+where
+    Value: From<Vec<T>>,
+{
+    rows.iter().map(of).collect::<Vec<T>>().into()
+}
+
 /// The parts of a statement, each an INSERT, UPDATE or DELETE over unnested columns.
 ///
 /// They see what was committed before the statement, not each other's rows. No row may be in two parts.

@@ -25,8 +25,10 @@ pub async fn fill(catalog: SocketAddr, today: NaiveDate) -> anyhow::Result<()> {
     let mut catalog = CatalogServiceClient::new(channel(catalog, DEADLINE)?);
     let window = window(today).context("no such day")?;
     for n in 0..PROVIDERS {
-        let provider = Provider { id: provider(n), name: format!("Bench {n}") };
-        catalog.upsert_provider(UpsertProviderRequest { provider: Some(provider) }).await?;
+        let provider = Provider { id: provider(n), name: format!("Bench {n}"), ..Default::default() };
+        catalog
+            .upsert_provider(UpsertProviderRequest { provider: Some(provider), must_be_new: false })
+            .await?;
     }
     for n in 0..OFFERS {
         one(&mut catalog, n, window).await.with_context(|| format!("offer {n}"))?;
@@ -76,7 +78,7 @@ async fn one(
         settlement_type: "DAILY".into(),
         ..Offer::default()
     };
-    catalog.upsert_item(UpsertItemRequest { item: Some(item) }).await?;
-    catalog.upsert_offer(UpsertOfferRequest { offer: Some(offer) }).await?;
+    catalog.upsert_item(UpsertItemRequest { item: Some(item), must_be_new: false }).await?;
+    catalog.upsert_offer(UpsertOfferRequest { offer: Some(offer), must_be_new: false }).await?;
     Ok(())
 }

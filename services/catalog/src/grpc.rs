@@ -145,4 +145,67 @@ impl CatalogService for Catalog {
         let runs = list_order_blocks(&self.store, order).await?;
         Ok(Response::new(ListOrderBlocksResponse { runs: runs.into_iter().map(encode::run).collect() }))
     }
+
+    async fn list_providers(
+        &self,
+        _: Request<p2p_proto::catalog::ListProvidersRequest>,
+    ) -> Result<Response<p2p_proto::catalog::ListProvidersResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn list_items(
+        &self,
+        _: Request<p2p_proto::catalog::ListItemsRequest>,
+    ) -> Result<Response<p2p_proto::catalog::ListItemsResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn list_offers(
+        &self,
+        _: Request<p2p_proto::catalog::ListOffersRequest>,
+    ) -> Result<Response<p2p_proto::catalog::ListOffersResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn set_item_quantity(
+        &self,
+        _: Request<p2p_proto::catalog::SetItemQuantityRequest>,
+    ) -> Result<Response<p2p_proto::catalog::SetItemQuantityResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn withdraw_offer(
+        &self,
+        _: Request<p2p_proto::catalog::WithdrawOfferRequest>,
+    ) -> Result<Response<p2p_proto::catalog::WithdrawOfferResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn sync_blocks(
+        &self,
+        _: Request<p2p_proto::catalog::SyncBlocksRequest>,
+    ) -> Result<Response<p2p_proto::catalog::SyncBlocksResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn get_reservations(
+        &self,
+        _: Request<p2p_proto::catalog::GetReservationsRequest>,
+    ) -> Result<Response<p2p_proto::catalog::GetReservationsResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn list_reservations(
+        &self,
+        _: Request<p2p_proto::catalog::ListReservationsRequest>,
+    ) -> Result<Response<p2p_proto::catalog::ListReservationsResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn check_stock(
+        &self,
+        _: Request<p2p_proto::catalog::CheckStockRequest>,
+    ) -> Result<Response<p2p_proto::catalog::CheckStockResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
 }

@@ -73,6 +73,13 @@ impl MatchingService for Matching {
         app::set_trust(&self.store, &provider, trust).await?;
         Ok(Response::new(wire::SetTrustResponse { trust: Some(wire::Trust::of(provider, trust)) }))
     }
+
+    async fn record_outcome(
+        &self,
+        _: Request<p2p_proto::matching::RecordOutcomeRequest>,
+    ) -> Result<Response<p2p_proto::matching::RecordOutcomeResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
 }
 
 fn rank_request(message: wire::RankOffersRequest) -> Result<domain::Request, Status> {

@@ -11,7 +11,7 @@ use crate::{
 };
 
 pub(super) fn provider(provider: &Provider) -> message::Provider {
-    message::Provider { id: provider.id.to_string(), name: provider.name.to_string() }
+    message::Provider { id: provider.id.to_string(), name: provider.name.to_string(), ..Default::default() }
 }
 
 pub(super) fn item(item: &Item) -> message::Item {
@@ -26,6 +26,7 @@ pub(super) fn item(item: &Item) -> message::Item {
         available_wh: item.stock.available.wh(),
         reserved_wh: item.stock.reserved.wh(),
         sold_wh: item.stock.sold.wh(),
+        ..Default::default()
     }
 }
 
@@ -45,6 +46,7 @@ pub(super) fn offer(listing: &Listing) -> message::Offer {
         window: Some(offer.window.into()),
         pricing_model: offer.pricing_model.to_string(),
         settlement_type: offer.settlement_type.to_string(),
+        ..Default::default()
     }
 }
 

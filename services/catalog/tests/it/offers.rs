@@ -129,7 +129,8 @@ async fn a_bad_offer_is_refused_with_its_reason() {
         assert_eq!(status.code(), Code::InvalidArgument, "{offer:?}");
         assert_eq!(reason::<()>(Err(status)), expected, "{offer:?}");
     }
-    let nothing = catalog.client.clone().upsert_offer(UpsertOfferRequest { offer: None }).await;
+    let nothing =
+        catalog.client.clone().upsert_offer(UpsertOfferRequest { offer: None, must_be_new: false }).await;
     assert_eq!(reason(nothing), "INVALID_MESSAGE");
 }
 

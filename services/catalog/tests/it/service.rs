@@ -65,18 +65,30 @@ impl Catalog {
     }
 
     pub async fn provider(&self, id: &str) -> Result<Provider, Status> {
-        let provider = Some(Provider { id: id.into(), name: format!("Provider {id}") });
-        let answer = self.client.clone().upsert_provider(UpsertProviderRequest { provider }).await?;
+        let provider = Some(Provider { id: id.into(), name: format!("Provider {id}"), ..Default::default() });
+        let answer = self
+            .client
+            .clone()
+            .upsert_provider(UpsertProviderRequest { provider, must_be_new: false })
+            .await?;
         Ok(answer.into_inner().provider.unwrap())
     }
 
     pub async fn item(&self, item: Item) -> Result<Item, Status> {
-        let answer = self.client.clone().upsert_item(UpsertItemRequest { item: Some(item) }).await?;
+        let answer = self
+            .client
+            .clone()
+            .upsert_item(UpsertItemRequest { item: Some(item), must_be_new: false })
+            .await?;
         Ok(answer.into_inner().item.unwrap())
     }
 
     pub async fn offer(&self, offer: Offer) -> Result<Offer, Status> {
-        let answer = self.client.clone().upsert_offer(UpsertOfferRequest { offer: Some(offer) }).await?;
+        let answer = self
+            .client
+            .clone()
+            .upsert_offer(UpsertOfferRequest { offer: Some(offer), must_be_new: false })
+            .await?;
         Ok(answer.into_inner().offer.unwrap())
     }
 

@@ -46,7 +46,10 @@ async fn the_seeds_example_goes_by_stored_trust_to_beta() {
     let alpha = Trust { provider_id: "alpha".into(), score: 0.85, total_orders: 20, successful_orders: 17 };
     let beta = Trust { provider_id: "beta".into(), score: 0.60, total_orders: 5, successful_orders: 3 };
     for trust in [&alpha, &beta] {
-        client.set_trust(SetTrustRequest { trust: Some(trust.clone()) }).await.unwrap();
+        client
+            .set_trust(SetTrustRequest { trust: Some(trust.clone()), unless_counted: false })
+            .await
+            .unwrap();
     }
     let request = wanted(vec![
         offer("offer-beta-afternoon", "beta", cents(8), 100, (12, 18)),

@@ -14,7 +14,7 @@ fn trust(provider: &str, score: f64, total_orders: i64, successful_orders: i64) 
 }
 
 fn set(trust: Trust) -> SetTrustRequest {
-    SetTrustRequest { trust: Some(trust) }
+    SetTrustRequest { trust: Some(trust), unless_counted: false }
 }
 
 #[tokio::test]

@@ -142,14 +142,20 @@ pub(super) fn begin(
     Ok(Begin { gateway: gateway(by)?, message, at: instant(timestamp, "timestamp")?, intent, resume })
 }
 
-fn status(status: i32) -> Result<Status, InvalidMessage> {
-    match proto::OrderStatus::try_from(status) {
-        Ok(proto::OrderStatus::Draft) => Ok(Status::Draft),
-        Ok(proto::OrderStatus::Pending) => Ok(Status::Pending),
-        Ok(proto::OrderStatus::Active) => Ok(Status::Active),
-        Ok(proto::OrderStatus::Completed) => Ok(Status::Completed),
-        Ok(proto::OrderStatus::Cancelled) => Ok(Status::Cancelled),
-        Ok(proto::OrderStatus::Unspecified) | Err(_) => Err(InvalidMessage::Missing("order status")),
+fn status(state: i32) -> Result<Status, InvalidMessage> {
+    match proto::OrderState::try_from(state) {
+        Ok(proto::OrderState::Draft) => Ok(Status::Draft),
+        Ok(proto::OrderState::Pending) => Ok(Status::Pending),
+        Ok(proto::OrderState::Active) => Ok(Status::Active),
+        Ok(proto::OrderState::Completed) => Ok(Status::Completed),
+        Ok(proto::OrderState::Cancelled) => Ok(Status::Cancelled),
+        Ok(
+            proto::OrderState::Cancelling
+            | proto::OrderState::Expiring
+            | proto::OrderState::Expired
+            | proto::OrderState::Unspecified,
+        )
+        | Err(_) => Err(InvalidMessage::Missing("order state")),
     }
 }
 

@@ -77,11 +77,22 @@ pub(super) fn order(order: Order) -> proto::Order {
     }
 }
 
+fn state(status: Status) -> i32 {
+    let state = match status {
+        Status::Draft => proto::OrderState::Draft,
+        Status::Pending => proto::OrderState::Pending,
+        Status::Active => proto::OrderState::Active,
+        Status::Completed => proto::OrderState::Completed,
+        Status::Cancelled => proto::OrderState::Cancelled,
+    };
+    state.into()
+}
+
 fn change(change: Change) -> proto::OrderChange {
     proto::OrderChange {
         order_id: change.order.to_string(),
-        from: status(change.from),
-        to: status(change.to),
+        from: state(change.from),
+        to: state(change.to),
         at: Some(timestamp(change.at)),
         reason: change.reason,
     }
@@ -167,6 +178,7 @@ fn delivery(delivery: Delivery) -> proto::Delivery {
         uri: delivery.uri,
         body: delivery.body,
         attempts: delivery.attempts,
+        unsolicited: None,
     }
 }
 

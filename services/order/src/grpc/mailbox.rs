@@ -198,4 +198,18 @@ impl MailboxService for App {
         let bap = decode::participant(&request.into_inner().bap_id)?;
         Ok(Response::new(ClearTransactionsResponse { cleared: self.store.clear(&bap).await? }))
     }
+
+    async fn begin_cancel(
+        &self,
+        _: Request<p2p_proto::order::BeginCancelRequest>,
+    ) -> Result<Response<BeginResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn compose(
+        &self,
+        _: Request<p2p_proto::order::ComposeRequest>,
+    ) -> Result<Response<p2p_proto::order::ComposeResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
 }

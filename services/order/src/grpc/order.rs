@@ -42,4 +42,32 @@ impl OrderService for App {
         let orders = self.store.orders(&scope).await?.into_iter().map(encode::order).collect();
         Ok(Response::new(ListOrdersResponse { orders }))
     }
+
+    async fn list_provider_orders(
+        &self,
+        _: Request<p2p_proto::order::ListProviderOrdersRequest>,
+    ) -> Result<Response<p2p_proto::order::ListProviderOrdersResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn complete_order(
+        &self,
+        _: Request<p2p_proto::order::CompleteOrderRequest>,
+    ) -> Result<Response<p2p_proto::order::CompleteOrderResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn cancel_order(
+        &self,
+        _: Request<p2p_proto::order::CancelOrderRequest>,
+    ) -> Result<Response<p2p_proto::order::CancelOrderResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn check_invariants(
+        &self,
+        _: Request<p2p_proto::order::CheckInvariantsRequest>,
+    ) -> Result<Response<p2p_proto::order::CheckInvariantsResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
 }

@@ -84,7 +84,7 @@ impl CatalogService for FakeCatalog {
             ..Default::default()
         };
         let item = Item { id: "item".into(), available_wh: 50_000, ..Default::default() };
-        let provider = Provider { id: "p".into(), name: "P".into() };
+        let provider = Provider { id: "p".into(), name: "P".into(), ..Default::default() };
         Ok(Response::new(GetOffersResponse {
             offers: vec![offer],
             items: vec![item],
@@ -188,5 +188,68 @@ impl CatalogService for FakeCatalog {
         _: Request<ListOrderBlocksRequest>,
     ) -> Result<Response<ListOrderBlocksResponse>, Status> {
         Err(Status::unimplemented("not asked"))
+    }
+
+    async fn list_providers(
+        &self,
+        _: Request<p2p_proto::catalog::ListProvidersRequest>,
+    ) -> Result<Response<p2p_proto::catalog::ListProvidersResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn list_items(
+        &self,
+        _: Request<p2p_proto::catalog::ListItemsRequest>,
+    ) -> Result<Response<p2p_proto::catalog::ListItemsResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn list_offers(
+        &self,
+        _: Request<p2p_proto::catalog::ListOffersRequest>,
+    ) -> Result<Response<p2p_proto::catalog::ListOffersResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn set_item_quantity(
+        &self,
+        _: Request<p2p_proto::catalog::SetItemQuantityRequest>,
+    ) -> Result<Response<p2p_proto::catalog::SetItemQuantityResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn withdraw_offer(
+        &self,
+        _: Request<p2p_proto::catalog::WithdrawOfferRequest>,
+    ) -> Result<Response<p2p_proto::catalog::WithdrawOfferResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn sync_blocks(
+        &self,
+        _: Request<p2p_proto::catalog::SyncBlocksRequest>,
+    ) -> Result<Response<p2p_proto::catalog::SyncBlocksResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn get_reservations(
+        &self,
+        _: Request<p2p_proto::catalog::GetReservationsRequest>,
+    ) -> Result<Response<p2p_proto::catalog::GetReservationsResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn list_reservations(
+        &self,
+        _: Request<p2p_proto::catalog::ListReservationsRequest>,
+    ) -> Result<Response<p2p_proto::catalog::ListReservationsResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn check_stock(
+        &self,
+        _: Request<p2p_proto::catalog::CheckStockRequest>,
+    ) -> Result<Response<p2p_proto::catalog::CheckStockResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
     }
 }

@@ -66,8 +66,15 @@ pub fn cds(app: App) -> Router {
         .route("/health", get(health::cds))
         .route("/discover", action(Action::Discover))
         .route("/catalog", get(cds::catalog))
+        .route("/sync/provider", post(cds::sync::provider))
+        .route("/sync/item", post(cds::sync::item))
+        .route("/sync/offer", post(cds::sync::offer))
+        .route("/sync/offer/{id}", delete(cds::sync::withdraw_offer))
         .layer(DefaultBodyLimit::max(BODY_BYTES));
-    finish(router, app)
+    let catalogs = Router::new()
+        .route("/sync/blocks", post(cds::sync::blocks))
+        .layer(DefaultBodyLimit::max(CATALOG_BYTES));
+    finish(router.merge(catalogs), app)
 }
 
 fn finish(router: Router<App>, app: App) -> Router {

@@ -6,7 +6,7 @@ use p2p_runtime::{chain, group::Stopped};
 use tonic::{Code, Status};
 
 use crate::{
-    domain::{Invalid, Undecided},
+    domain::{Entry, Invalid, OriginFixed, Undecided},
     store::DatabaseError,
 };
 
@@ -25,9 +25,18 @@ pub enum Error {
     /// No such item, or another provider's.
     #[error("item {0} is unknown")]
     ItemNotFound(ItemId),
+    /// No such offer, or one that is withdrawn already.
+    #[error("offer {0} is unknown")]
+    OfferNotFound(OfferId),
     /// The order never asked for stock.
     #[error("order {0} has no reservation")]
     ReservationNotFound(OrderId),
+    /// It must be new and is not.
+    #[error("{0} exists already")]
+    Exists(Entry),
+    /// It came the other way.
+    #[error(transparent)]
+    OriginFixed(#[from] OriginFixed),
     /// An item cannot pass to another provider.
     #[error("item {0} belongs to another provider")]
     ItemFixed(ItemId),
@@ -46,6 +55,14 @@ pub enum Error {
         item: ItemId,
         /// Held or sold.
         committed: Energy,
+    },
+    /// What is to be unsold of an item is less than what is held of it.
+    #[error("{held} kWh of item {item} are held")]
+    ItemBelowHeld {
+        /// Which item.
+        item: ItemId,
+        /// Held.
+        held: Energy,
     },
     /// An offer's new total is below what is held or sold.
     #[error("{committed} kWh of offer {offer} are held or sold")]
@@ -83,6 +100,8 @@ pub enum Kind {
     Invalid,
     /// What it names is not there.
     NotFound,
+    /// What it makes is there.
+    Exists,
     /// What it names does not allow it.
     Refused,
     /// To be tried again.
@@ -96,11 +115,15 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Invalid(_) | Self::Message(_) => Kind::Invalid,
-            Self::ProviderNotFound(_) | Self::ItemNotFound(_) | Self::ReservationNotFound(_) => {
-                Kind::NotFound
-            }
-            Self::ItemFixed(_)
+            Self::ProviderNotFound(_)
+            | Self::ItemNotFound(_)
+            | Self::OfferNotFound(_)
+            | Self::ReservationNotFound(_) => Kind::NotFound,
+            Self::Exists(_) => Kind::Exists,
+            Self::OriginFixed(_)
+            | Self::ItemFixed(_)
             | Self::OfferFixed { .. }
+            | Self::ItemBelowHeld { .. }
             | Self::ItemBelowCommitted { .. }
             | Self::OfferBelowCommitted { .. } => Kind::Refused,
             Self::Database(error) if error.is_passing() => Kind::Unavailable,
@@ -116,10 +139,17 @@ impl Error {
             Self::Message(_) => "INVALID_MESSAGE",
             Self::ProviderNotFound(_) => "PROVIDER_NOT_FOUND",
             Self::ItemNotFound(_) => "ITEM_NOT_FOUND",
+            Self::OfferNotFound(_) => "OFFER_NOT_FOUND",
             Self::ReservationNotFound(_) => "RESERVATION_NOT_FOUND",
+            Self::Exists(Entry::Provider(_)) => "PROVIDER_EXISTS",
+            Self::Exists(Entry::Item(_)) => "ITEM_EXISTS",
+            Self::Exists(Entry::Offer(_)) => "OFFER_EXISTS",
+            Self::OriginFixed(_) => "ORIGIN_FIXED",
             Self::ItemFixed(_) => "ITEM_FIXED",
             Self::OfferFixed { .. } => "OFFER_FIXED",
-            Self::ItemBelowCommitted { .. } | Self::OfferBelowCommitted { .. } => "STOCK_BELOW_COMMITTED",
+            Self::ItemBelowCommitted { .. }
+            | Self::ItemBelowHeld { .. }
+            | Self::OfferBelowCommitted { .. } => "STOCK_BELOW_COMMITTED",
             Self::Impossible { .. } => "IMPOSSIBLE_ROW",
             Self::Database(error) if error.is_passing() => "DATABASE_UNAVAILABLE",
             Self::Database(_) => "DATABASE_FAILED",
@@ -131,13 +161,19 @@ impl Error {
     /// The id that it is about, by its name.
     fn id(&self) -> Option<(&'static str, String)> {
         match self {
+            Self::Exists(entry) | Self::OriginFixed(OriginFixed { entry, .. }) => Some(match entry {
+                Entry::Provider(id) => ("provider_id", id.to_string()),
+                Entry::Item(id) => ("item_id", id.to_string()),
+                Entry::Offer(id) => ("offer_id", id.to_string()),
+            }),
             Self::ProviderNotFound(id) => Some(("provider_id", id.to_string())),
-            Self::ItemNotFound(id) | Self::ItemFixed(id) | Self::ItemBelowCommitted { item: id, .. } => {
-                Some(("item_id", id.to_string()))
-            }
-            Self::OfferFixed { offer: id, .. } | Self::OfferBelowCommitted { offer: id, .. } => {
-                Some(("offer_id", id.to_string()))
-            }
+            Self::ItemNotFound(id)
+            | Self::ItemFixed(id)
+            | Self::ItemBelowCommitted { item: id, .. }
+            | Self::ItemBelowHeld { item: id, .. } => Some(("item_id", id.to_string())),
+            Self::OfferNotFound(id)
+            | Self::OfferFixed { offer: id, .. }
+            | Self::OfferBelowCommitted { offer: id, .. } => Some(("offer_id", id.to_string())),
             Self::ReservationNotFound(id) => Some(("order_id", id.to_string())),
             Self::Invalid(_)
             | Self::Message(_)
@@ -172,6 +208,7 @@ impl From<Error> for Status {
         let (code, message) = match error.kind() {
             Kind::Invalid => (Code::InvalidArgument, error.to_string()),
             Kind::NotFound => (Code::NotFound, error.to_string()),
+            Kind::Exists => (Code::AlreadyExists, error.to_string()),
             Kind::Refused => (Code::FailedPrecondition, error.to_string()),
             Kind::Unavailable => {
                 tracing::warn!(error = chain(&error), "the database does not answer");

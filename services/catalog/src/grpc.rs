@@ -4,22 +4,25 @@ mod decode;
 mod encode;
 
 use p2p_proto::catalog::{
-    GetBlockStatsRequest, GetBlockStatsResponse, GetOffersRequest, GetOffersResponse, ListOrderBlocksRequest,
-    ListOrderBlocksResponse, ReleaseBlocksRequest, ReleaseBlocksResponse, ReserveBlocksRequest,
-    ReserveBlocksResponse, ReturnBlocksRequest, ReturnBlocksResponse, SearchCatalogRequest,
-    SearchCatalogResponse, SellBlocksRequest, SellBlocksResponse, UpsertItemRequest, UpsertItemResponse,
+    GetBlockStatsRequest, GetBlockStatsResponse, GetOffersRequest, GetOffersResponse, ListItemsRequest,
+    ListItemsResponse, ListOffersRequest, ListOffersResponse, ListOrderBlocksRequest,
+    ListOrderBlocksResponse, ListProvidersRequest, ListProvidersResponse, ReleaseBlocksRequest,
+    ReleaseBlocksResponse, ReserveBlocksRequest, ReserveBlocksResponse, ReturnBlocksRequest,
+    ReturnBlocksResponse, SearchCatalogRequest, SearchCatalogResponse, SellBlocksRequest, SellBlocksResponse,
+    SetItemQuantityRequest, SetItemQuantityResponse, UpsertItemRequest, UpsertItemResponse,
     UpsertOfferRequest, UpsertOfferResponse, UpsertProviderRequest, UpsertProviderResponse,
-    catalog_service_server::CatalogService,
+    WithdrawOfferRequest, WithdrawOfferResponse, catalog_service_server::CatalogService,
 };
 use p2p_runtime::failpoint;
 use tonic::{Request, Response, Status};
 
 use crate::{
     app::{
-        get_offers::get_offers, list_order_blocks::list_order_blocks, release_blocks::release_blocks,
+        get_offers::get_offers, list_items::list_items, list_offers::list_offers,
+        list_order_blocks::list_order_blocks, list_providers::list_providers, release_blocks::release_blocks,
         reserve_blocks::reserve_blocks, return_blocks::return_blocks, search_catalog::search_catalog,
-        sell_blocks::sell_blocks, upsert_item::upsert_item, upsert_offer::upsert_offer,
-        upsert_provider::upsert_provider,
+        sell_blocks::sell_blocks, set_item_quantity::set_item_quantity, upsert_item::upsert_item,
+        upsert_offer::upsert_offer, upsert_provider::upsert_provider, withdraw_offer::withdraw_offer,
     },
     store::Store,
 };
@@ -41,8 +44,10 @@ impl CatalogService for Catalog {
         &self,
         request: Request<UpsertProviderRequest>,
     ) -> Result<Response<UpsertProviderResponse>, Status> {
-        let provider = decode::provider(request.into_inner())?;
-        let provider = upsert_provider(&self.store, provider).await?;
+        let request = request.into_inner();
+        let existing = decode::existing(request.must_be_new);
+        let provider = decode::provider(request)?;
+        let provider = upsert_provider(&self.store, provider, existing).await?;
         Ok(Response::new(UpsertProviderResponse { provider: Some(encode::provider(&provider)) }))
     }
 
@@ -50,8 +55,10 @@ impl CatalogService for Catalog {
         &self,
         request: Request<UpsertItemRequest>,
     ) -> Result<Response<UpsertItemResponse>, Status> {
-        let item = decode::item(request.into_inner())?;
-        let item = upsert_item(&self.store, item).await?;
+        let request = request.into_inner();
+        let existing = decode::existing(request.must_be_new);
+        let item = decode::item(request)?;
+        let item = upsert_item(&self.store, item, existing).await?;
         Ok(Response::new(UpsertItemResponse { item: Some(encode::item(&item)) }))
     }
 
@@ -59,8 +66,10 @@ impl CatalogService for Catalog {
         &self,
         request: Request<UpsertOfferRequest>,
     ) -> Result<Response<UpsertOfferResponse>, Status> {
-        let offer = decode::offer(request.into_inner())?;
-        let listing = upsert_offer(&self.store, offer).await?;
+        let request = request.into_inner();
+        let existing = decode::existing(request.must_be_new);
+        let offer = decode::offer(request)?;
+        let listing = upsert_offer(&self.store, offer, existing).await?;
         Ok(Response::new(UpsertOfferResponse { offer: Some(encode::offer(&listing)) }))
     }
 
@@ -68,7 +77,7 @@ impl CatalogService for Catalog {
         &self,
         request: Request<GetOffersRequest>,
     ) -> Result<Response<GetOffersResponse>, Status> {
-        let ids = decode::offer_ids(&request.into_inner().offer_ids)?;
+        let ids = decode::ids(&request.into_inner().offer_ids)?;
         let listings = get_offers(&self.store, ids).await?;
         Ok(Response::new(encode::offers(&listings)))
     }
@@ -131,7 +140,7 @@ impl CatalogService for Catalog {
         &self,
         request: Request<GetBlockStatsRequest>,
     ) -> Result<Response<GetBlockStatsResponse>, Status> {
-        let ids = decode::offer_ids(&request.into_inner().offer_ids)?;
+        let ids = decode::ids(&request.into_inner().offer_ids)?;
         let listings = get_offers(&self.store, ids).await?;
         let stats = listings.iter().map(|listing| encode::stats(&listing.offer)).collect();
         Ok(Response::new(GetBlockStatsResponse { stats }))
@@ -148,37 +157,60 @@ impl CatalogService for Catalog {
 
     async fn list_providers(
         &self,
-        _: Request<p2p_proto::catalog::ListProvidersRequest>,
-    ) -> Result<Response<p2p_proto::catalog::ListProvidersResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        request: Request<ListProvidersRequest>,
+    ) -> Result<Response<ListProvidersResponse>, Status> {
+        let request = request.into_inner();
+        let (after, size) = decode::page(&request.cursor, request.page_size)?;
+        let page = list_providers(&self.store, decode::some_ids(&request.ids)?, after, size).await?;
+        let next_cursor = encode::next_cursor(&page);
+        let providers = page.rows.iter().map(encode::provider).collect();
+        Ok(Response::new(ListProvidersResponse { providers, next_cursor }))
     }
 
     async fn list_items(
         &self,
-        _: Request<p2p_proto::catalog::ListItemsRequest>,
-    ) -> Result<Response<p2p_proto::catalog::ListItemsResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        request: Request<ListItemsRequest>,
+    ) -> Result<Response<ListItemsResponse>, Status> {
+        let request = request.into_inner();
+        let (after, size) = decode::page(&request.cursor, request.page_size)?;
+        let (ids, of) = (decode::some_ids(&request.ids)?, decode::some_provider(&request.provider_id)?);
+        let page = list_items(&self.store, ids, of, after, size).await?;
+        let next_cursor = encode::next_cursor(&page);
+        let items = page.rows.iter().map(encode::item).collect();
+        Ok(Response::new(ListItemsResponse { items, next_cursor }))
     }
 
     async fn list_offers(
         &self,
-        _: Request<p2p_proto::catalog::ListOffersRequest>,
-    ) -> Result<Response<p2p_proto::catalog::ListOffersResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        request: Request<ListOffersRequest>,
+    ) -> Result<Response<ListOffersResponse>, Status> {
+        let request = request.into_inner();
+        let (after, size) = decode::page(&request.cursor, request.page_size)?;
+        let of = decode::some_provider(&request.provider_id)?;
+        let page = list_offers(&self.store, of, after, size).await?;
+        let next_cursor = encode::next_cursor(&page);
+        let offers = page.rows.iter().map(encode::offer).collect();
+        Ok(Response::new(ListOffersResponse { offers, next_cursor }))
     }
 
     async fn set_item_quantity(
         &self,
-        _: Request<p2p_proto::catalog::SetItemQuantityRequest>,
-    ) -> Result<Response<p2p_proto::catalog::SetItemQuantityResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        request: Request<SetItemQuantityRequest>,
+    ) -> Result<Response<SetItemQuantityResponse>, Status> {
+        let SetItemQuantityRequest { item_id, unsold_wh, origin } = request.into_inner();
+        let (item, unsold) = (decode::id(&item_id)?, decode::energy(unsold_wh, "unsold_wh")?);
+        let item = set_item_quantity(&self.store, item, unsold, decode::origin(origin, "origin")?).await?;
+        Ok(Response::new(SetItemQuantityResponse { item: Some(encode::item(&item)) }))
     }
 
     async fn withdraw_offer(
         &self,
-        _: Request<p2p_proto::catalog::WithdrawOfferRequest>,
-    ) -> Result<Response<p2p_proto::catalog::WithdrawOfferResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        request: Request<WithdrawOfferRequest>,
+    ) -> Result<Response<WithdrawOfferResponse>, Status> {
+        let WithdrawOfferRequest { offer_id, origin } = request.into_inner();
+        let (offer, caller) = (decode::id(&offer_id)?, decode::origin(origin, "origin")?);
+        let listing = withdraw_offer(&self.store, offer, caller).await?;
+        Ok(Response::new(WithdrawOfferResponse { offer: Some(encode::offer(&listing)) }))
     }
 
     async fn sync_blocks(

@@ -2,50 +2,54 @@
 
 use crate::{
     Error,
-    domain::{Committed, Listing, Offer, resize},
+    domain::{Committed, Entry, Existing, Listing, Offer, resize},
     store::{Store, Tx},
 };
 
-/// Makes or changes. Of an offer that is there already, what is held or sold stays so.
+/// Makes or changes. Of an offer that is there already, what is held or sold stays so; one that was withdrawn is on
+/// sale again.
 ///
 /// # Errors
-/// When provider or item is unknown or they do not belong together, when the offer has another item or other
-/// blocks, or when more than the new total is held or sold.
-pub async fn upsert_offer(store: &Store, offer: Offer) -> Result<Listing, Error> {
+/// When provider or item is unknown or they do not belong together, when the offer must be new and is not, when it has
+/// another item or other blocks, when it, its item or its provider came the other way, or when more than the new total
+/// is held or sold.
+pub async fn upsert_offer(store: &Store, offer: Offer, existing: Existing) -> Result<Listing, Error> {
     let id = offer.id.clone();
     store
         .transact(move |tx| {
             let offer = offer.clone();
-            Box::pin(async move { make_or_change(tx, offer).await })
+            Box::pin(async move { make_or_change(tx, offer, existing).await })
         })
         .await?;
-    let listing = store.listings(std::slice::from_ref(&id)).await?.pop();
-    listing.ok_or_else(|| Error::Impossible {
-        table: "catalog_offers",
-        id: id.to_string(),
-        why: "gone right after it was written".to_owned(),
-    })
+    store.written_offer(&id).await
 }
 
-async fn make_or_change(tx: Tx<'_>, offer: Offer) -> Result<(), Error> {
-    if !tx.has_provider(&offer.provider).await? {
+async fn make_or_change(tx: Tx<'_>, offer: Offer, existing: Existing) -> Result<(), Error> {
+    let Some(origin) = tx.origin_of_provider(&offer.provider).await? else {
         return Err(Error::ProviderNotFound(offer.provider));
-    }
+    };
+    origin.admit(offer.origin, || Entry::Provider(offer.provider.clone()))?;
     // Not yours answers like not found.
-    if tx.provider_of(&offer.item).await?.as_ref() != Some(&offer.provider) {
+    let Some((_, origin)) = tx.provider_of(&offer.item).await?.filter(|(whose, _)| *whose == offer.provider)
+    else {
         return Err(Error::ItemNotFound(offer.item));
+    };
+    origin.admit(offer.origin, || Entry::Item(offer.item.clone()))?;
+    match (tx.insert_offer(&offer).await?, existing) {
+        (true, _) => {
+            let runs = resize(&[], offer.blocks(offer.total)).unwrap_or_default();
+            tx.replace_runs(&offer.id, &[], &runs).await
+        }
+        (false, Existing::Refuse) => Err(Error::Exists(Entry::Offer(offer.id))),
+        (false, Existing::Change) => change(tx, offer).await,
     }
-    if tx.insert_offer(&offer).await? {
-        let runs = resize(&[], offer.blocks(offer.total)).unwrap_or_default();
-        return tx.replace_runs(&offer.id, &[], &runs).await;
-    }
-    change(tx, offer).await
 }
 
 async fn change(tx: Tx<'_>, offer: Offer) -> Result<(), Error> {
     let fixed = |field| Error::OfferFixed { offer: offer.id.clone(), field };
     // It conflicted, and none is ever deleted.
     let Some(known) = tx.lock_offer(&offer.id).await? else { return Err(fixed("id")) };
+    known.origin.admit(offer.origin, || Entry::Offer(offer.id.clone()))?;
     if known.item != offer.item {
         return Err(fixed("item"));
     }

@@ -1,12 +1,19 @@
-//! Makes a provider, or renames it.
+//! Makes a provider, or changes its name and where its BPP is.
 
-use crate::{Error, domain::Provider, store::Store};
+use crate::{
+    Error,
+    domain::{Existing, Provider},
+    store::Store,
+};
 
-/// Makes or renames.
+/// Makes or changes.
 ///
 /// # Errors
-/// When the database fails.
-pub async fn upsert_provider(store: &Store, provider: Provider) -> Result<Provider, Error> {
-    store.upsert_provider(&provider).await?;
-    Ok(provider)
+/// When it must be new and is not, or came the other way.
+pub async fn upsert_provider(
+    store: &Store,
+    provider: Provider,
+    existing: Existing,
+) -> Result<Provider, Error> {
+    store.upsert_provider(&provider, existing).await
 }

@@ -94,7 +94,7 @@ mod tests {
     fn stock() -> Stock {
         let (item, block): (ItemId, _) = ("i".parse().unwrap(), Energy::from_wh(2_000).unwrap());
         let counters = Counters::all_free(Energy::from_wh(10_000).unwrap());
-        let shelf = Shelf { item: item.clone(), block, stock: counters };
+        let shelf = Shelf { item: item.clone(), block, stock: counters, withdrawn: false };
         Stock {
             items: [(item, counters)].into(),
             offers: [(offer(), shelf)].into(),

@@ -1,5 +1,7 @@
 //! Why something that was asked for cannot be.
 
+use p2p_domain::EnergyError;
+
 /// A rule of the catalog's values that was broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
@@ -15,11 +17,19 @@ pub enum Invalid {
         /// Which field.
         field: &'static str,
     },
+    /// No quantity of energy.
+    #[error("{field}: {rule}")]
+    Energy {
+        /// Which field.
+        field: &'static str,
+        /// What it breaks.
+        rule: EnergyError,
+    },
     /// No price of a kWh.
-    #[error("a price must be above 0, below 1000000000000, and have at most 6 decimals")]
+    #[error("price_per_kwh must be above 0, below 1000000000000, and have at most 6 decimals")]
     Price,
-    /// The total is no whole number of blocks.
-    #[error("the total must be a whole number of blocks")]
+    /// The total is nothing, or no whole number of blocks.
+    #[error("total_wh must be a positive whole number of blocks of block_wh")]
     Blocks,
     /// A window that the database cannot hold.
     #[error("a time window must last at least a microsecond between the years 1970 and 9999")]
@@ -27,6 +37,28 @@ pub enum Invalid {
     /// Too many production windows.
     #[error("an item has at most 100 production windows")]
     ProductionWindows,
+    /// No id of a BPP.
+    #[error("bpp_id must be 1 to 255 printable ASCII characters without spaces around them")]
+    BppId,
+    /// No address of a BPP.
+    #[error(
+        "bpp_uri must be an http or https URL of at most 2048 printable characters, without user, query and fragment"
+    )]
+    BppUri,
+    /// Half a BPP.
+    #[error("bpp_id and bpp_uri must be given both or not at all")]
+    HalfBpp,
+    /// A seller of ours with another BPP.
+    #[error("bpp_id and bpp_uri must be empty unless origin is ORIGIN_SYNC")]
+    BppOfSeller,
+    /// A number that the enum does not have.
+    #[error("{field} is {value}, which means nothing")]
+    Unknown {
+        /// Which field.
+        field: &'static str,
+        /// What it says.
+        value: i32,
+    },
     /// No lines, or too many.
     #[error("a reservation has 1 to 100 lines")]
     Lines,
@@ -34,10 +66,10 @@ pub enum Invalid {
     #[error("at most 1000 ids at once")]
     TooManyIds,
     /// Not a cursor of ours.
-    #[error("the cursor is none that a search returned")]
+    #[error("the cursor is none that was returned")]
     Cursor,
     /// Too long a page.
-    #[error("a page has 1 to 1000 listings")]
+    #[error("page_size must be at most 1000")]
     PageSize,
 }
 
@@ -47,8 +79,10 @@ impl Invalid {
         match self {
             Self::Text { .. } | Self::Empty { .. } => "INVALID_TEXT",
             Self::Price => "INVALID_PRICE",
-            Self::Blocks => "INVALID_QUANTITY",
+            Self::Energy { .. } | Self::Blocks => "INVALID_QUANTITY",
             Self::Window | Self::ProductionWindows => "INVALID_WINDOW",
+            Self::BppId | Self::BppUri | Self::HalfBpp | Self::BppOfSeller => "INVALID_BPP",
+            Self::Unknown { .. } => "INVALID_ENUM",
             Self::Lines => "INVALID_LINES",
             Self::TooManyIds => "INVALID_IDS",
             Self::Cursor => "INVALID_CURSOR",

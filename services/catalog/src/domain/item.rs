@@ -1,19 +1,10 @@
-//! Sellers and their energy resources.
+//! The sellers' energy resources.
 
 use p2p_domain::{Energy, ItemId, ProviderId, TimeWindow};
 
-use super::{Counters, Invalid, Label, storable};
+use super::{Counters, Invalid, Label, Origin, storable};
 
 const MOST_WINDOWS: usize = 100;
-
-/// A seller.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Provider {
-    /// Its id.
-    pub id: ProviderId,
-    /// What people call it.
-    pub name: Label,
-}
 
 /// An energy resource of a provider (the seed's EnergyResource).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +25,8 @@ pub struct Item {
     pub total: Energy,
     /// The parts of the total.
     pub stock: Counters,
+    /// Which way it came; never changes.
+    pub origin: Origin,
 }
 
 impl Item {

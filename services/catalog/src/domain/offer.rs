@@ -3,7 +3,7 @@
 use p2p_domain::{Energy, ItemId, Money, OfferId, ProviderId, TimeWindow};
 use rust_decimal::Decimal;
 
-use super::{Counters, Invalid, Label};
+use super::{Counters, Invalid, Label, Origin};
 
 const PRICE_DECIMALS: u32 = 6;
 const PRICE_BELOW: i64 = 1_000_000_000_000;
@@ -55,16 +55,20 @@ pub struct Offer {
     pub pricing_model: Label,
     /// DAILY.
     pub settlement_type: Label,
+    /// Which way it came; never changes.
+    pub origin: Origin,
+    /// Taken off sale: nothing of it can be held any more, what is held can still be sold.
+    pub withdrawn: bool,
 }
 
 impl Offer {
-    /// The block, which is one kWh unless said otherwise, if the total is a whole number of it.
+    /// The block, which is one kWh unless said otherwise, if the total is a positive whole number of it.
     ///
     /// # Errors
     /// When it is not.
     pub fn block(block: Energy, total: Energy) -> Result<Energy, Invalid> {
         let block = if block.is_zero() { Energy::KWH } else { block };
-        if total.is_zero() || total.is_lot_of(block) { Ok(block) } else { Err(Invalid::Blocks) }
+        if total.is_lot_of(block) { Ok(block) } else { Err(Invalid::Blocks) }
     }
 
     /// So much energy in blocks, the rest cut off.
@@ -72,8 +76,12 @@ impl Offer {
         energy.wh().checked_div(self.block.wh()).unwrap_or(0)
     }
 
-    /// What can still be sold when so much of the item is available: the smaller of both in whole blocks.
+    /// What can still be sold when so much of the item is available: the smaller of both in whole blocks, and nothing
+    /// of what is withdrawn.
     pub fn sellable(&self, of_item: Energy) -> Energy {
+        if self.withdrawn {
+            return Energy::ZERO;
+        }
         let blocks = self.blocks(self.stock.available.min(of_item));
         Energy::from_wh(blocks * self.block.wh()).unwrap_or_default()
     }
@@ -100,6 +108,8 @@ mod tests {
             window: TimeWindow::new(at("10"), at("14")).unwrap(),
             pricing_model: Label::default(),
             settlement_type: Label::default(),
+            origin: Origin::Seller,
+            withdrawn: false,
         }
     }
 
@@ -113,6 +123,7 @@ mod tests {
         assert_eq!(offer("1", "50").sellable(kwh("7.9")), kwh("7"));
         assert_eq!(offer("5", "50").sellable(kwh("19")), kwh("15"));
         assert_eq!(offer("5", "50").sellable(kwh("4.999")), Energy::ZERO);
+        assert_eq!(Offer { withdrawn: true, ..offer("1", "50") }.sellable(kwh("100")), Energy::ZERO);
     }
 
     #[test]
@@ -120,7 +131,7 @@ mod tests {
         assert_eq!(Offer::block(Energy::ZERO, kwh("50")), Ok(Energy::KWH));
         assert_eq!(Offer::block(kwh("2.5"), kwh("50")), Ok(kwh("2.5")));
         assert_eq!(Offer::block(kwh("3"), kwh("50")), Err(Invalid::Blocks));
-        assert_eq!(Offer::block(Energy::ZERO, Energy::ZERO), Ok(Energy::KWH));
+        assert_eq!(Offer::block(Energy::ZERO, Energy::ZERO), Err(Invalid::Blocks));
     }
 
     #[test]

@@ -33,6 +33,9 @@ pub enum Refusal {
     /// There is no such offer.
     #[error("offer {0} is unknown")]
     UnknownOffer(OfferId),
+    /// It was taken off sale.
+    #[error("offer {0} is no longer offered")]
+    Withdrawn(OfferId),
     /// Zero, negative, absurd, or between two blocks.
     #[error("offer {offer} is sold in blocks of {block} kWh, not by {quantity_wh} Wh")]
     NoLot {

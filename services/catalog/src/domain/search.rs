@@ -6,7 +6,10 @@ use chrono::{DateTime, Datelike, SubsecRound, Utc};
 use p2p_domain::{Energy, OfferId, TimeWindow};
 use rust_decimal::Decimal;
 
-use super::{Invalid, Label, Listing};
+use super::{
+    Invalid, Label, Listing,
+    opaque::{hex, unhex},
+};
 
 const MICROS: u16 = 6;
 const YEARS: std::ops::RangeInclusive<i32> = 1970..=9999;
@@ -66,6 +69,11 @@ impl PageSize {
     pub fn listings(self) -> usize {
         self.0.into()
     }
+
+    /// One more, which tells whether anything follows.
+    pub fn and_one(self) -> i64 {
+        i64::from(self.0) + 1
+    }
 }
 
 impl Cursor {
@@ -78,7 +86,7 @@ impl Cursor {
 /// The text is opaque to clients: the price, a space and the offer's id, in hexadecimal digits.
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        format!("{} {}", self.price, self.offer).bytes().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex(&format!("{} {}", self.price, self.offer)))
     }
 }
 
@@ -93,13 +101,6 @@ impl FromStr for Cursor {
             _ => Err(Invalid::Cursor),
         }
     }
-}
-
-fn unhex(text: &str) -> Option<String> {
-    let digits: Vec<u8> =
-        text.chars().map(|c| c.to_digit(16).and_then(|d| d.try_into().ok())).collect::<Option<_>>()?;
-    let (pairs, []) = digits.as_chunks::<2>() else { return None };
-    String::from_utf8(pairs.iter().map(|[high, low]| high << 4 | low).collect()).ok()
 }
 
 /// The window as the database keeps it: to the microsecond, between the years 1970 and 9999.
@@ -127,7 +128,6 @@ mod tests {
 
     #[test]
     fn what_is_no_cursor_is_refused() {
-        let hex = |text: &str| text.bytes().map(|b| format!("{b:02x}")).collect::<String>();
         for bad in ["0", "zz", "é", "00", &hex("0.08"), &hex("0.08 "), &hex("x offer"), &hex("1 \u{e9}")] {
             assert_eq!(bad.parse::<Cursor>(), Err(Invalid::Cursor), "{bad:?}");
         }

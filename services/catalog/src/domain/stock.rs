@@ -39,6 +39,8 @@ pub struct Shelf {
     pub block: Energy,
     /// The parts of its total.
     pub stock: Counters,
+    /// Off sale: nothing of it can be held any more.
+    pub withdrawn: bool,
 }
 
 /// Items, offers of them, and the reservations of orders.
@@ -122,8 +124,11 @@ impl Stock {
 
     /// HELD or REFUSED.
     fn hold(&mut self, lines: &[Line]) -> State {
+        let withdrawn = |line: &&Line| self.offers.get(&line.offer).is_some_and(|shelf| shelf.withdrawn);
+        let refused = lines.iter().find(withdrawn).map(|line| Refusal::Withdrawn(line.offer.clone()));
         let block_of = |offer: &OfferId| self.offers.get(offer).map(|shelf| shelf.block);
-        let held = lots_of(lines, block_of).and_then(|lots| {
+        let lots = refused.map_or_else(|| lots_of(lines, block_of), Err);
+        let held = lots.and_then(|lots| {
             self.shift(Move::Reserve, &lots)?;
             Ok(lots)
         });
@@ -182,7 +187,8 @@ mod tests {
     /// Item i of 15 kWh with offers a of 10 kWh and b of 10 kWh.
     fn stock() -> Stock {
         let item: ItemId = "i".parse().unwrap();
-        let shelf = Shelf { item: item.clone(), block: kwh(1), stock: Counters::all_free(kwh(10)) };
+        let shelf =
+            Shelf { item: item.clone(), block: kwh(1), stock: Counters::all_free(kwh(10)), withdrawn: false };
         Stock {
             items: [(item, Counters::all_free(kwh(15)))].into(),
             offers: ["a", "b"].map(|offer| (offer.parse().unwrap(), shelf.clone())).into(),
@@ -227,6 +233,22 @@ mod tests {
         assert_eq!(left(&stock), [15, 10, 10]);
         stock.decide(&reserve(4, &[("a", 7), ("b", 8)])).unwrap();
         assert_eq!(left(&stock), [0, 3, 2]);
+    }
+
+    #[test]
+    fn nothing_of_a_withdrawn_offer_is_held_but_what_is_held_moves_on() {
+        let mut stock = stock();
+        for n in 1..=3 {
+            stock.decide(&reserve(n, &[("a", 2)])).unwrap();
+        }
+        stock.decide(&Command::Sell(order(1))).unwrap();
+        stock.offers.get_mut(&"a".parse::<OfferId>().unwrap()).unwrap().withdrawn = true;
+        let both = reserve(4, &[("a", 1), ("b", 1)]);
+        assert_eq!(refusal(&mut stock, &both), "offer a is no longer offered");
+        assert!(matches!(stock.decide(&Command::Return(order(1))).unwrap().state, State::Returned(_)));
+        assert!(matches!(stock.decide(&Command::Sell(order(2))).unwrap().state, State::Sold(_)));
+        assert!(matches!(stock.decide(&release(3, "late")).unwrap().state, State::Released { .. }));
+        assert_eq!(left(&stock), [13, 8, 10]);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Messages to values: the one place where they are checked.
 
-use p2p_domain::{Energy, Money, OfferId, OrderId, TimeWindow};
+use std::str::FromStr;
+
+use p2p_domain::{Energy, Money, OrderId, ProviderId, TimeWindow};
 use p2p_proto::{
     InvalidMessage,
     catalog::{
-        Filter as FilterMessage, ReserveBlocksRequest, SearchCatalogRequest, StockLine, UpsertItemRequest,
-        UpsertOfferRequest, UpsertProviderRequest,
+        Filter as FilterMessage, Origin as OriginMessage, ReserveBlocksRequest, SearchCatalogRequest,
+        StockLine, UpsertItemRequest, UpsertOfferRequest, UpsertProviderRequest,
     },
     common, required,
 };
@@ -13,8 +15,8 @@ use p2p_proto::{
 use crate::{
     Error,
     domain::{
-        Counters, Filter, Invalid, Item, Label, Line, Offer, PageSize, Price, Provider, Search, Wish, add_up,
-        storable,
+        Counters, Existing, Filter, Invalid, Item, Label, Line, Offer, Origin, PageSize, Place, Price,
+        Provider, Search, Wish, add_up, storable,
     },
 };
 
@@ -25,10 +27,27 @@ const DAILY: &str = "DAILY";
 
 pub(super) fn provider(request: UpsertProviderRequest) -> Result<Provider, Error> {
     let provider = required(request.provider, "provider")?;
+    let origin = origin(provider.origin, "provider.origin")?;
     Ok(Provider {
         id: id(&provider.id)?,
         name: Label::parse(&provider.name, "provider.name")?.required("provider.name")?,
+        origin,
+        bpp: Provider::bpp(&provider.bpp_id, &provider.bpp_uri, origin)?,
+        created_at: None,
     })
+}
+
+pub(super) fn existing(must_be_new: bool) -> Existing {
+    if must_be_new { Existing::Refuse } else { Existing::Change }
+}
+
+/// Unspecified counts as the seller's.
+pub(super) fn origin(value: i32, field: &'static str) -> Result<Origin, Error> {
+    match OriginMessage::try_from(value) {
+        Ok(OriginMessage::Unspecified | OriginMessage::Seller) => Ok(Origin::Seller),
+        Ok(OriginMessage::Sync) => Ok(Origin::Sync),
+        Err(_) => Err(Invalid::Unknown { field, value }.into()),
+    }
 }
 
 pub(super) fn item(request: UpsertItemRequest) -> Result<Item, Error> {
@@ -36,7 +55,7 @@ pub(super) fn item(request: UpsertItemRequest) -> Result<Item, Error> {
     let source_type = Label::parse(&item.source_type, "item.source_type")?.required("item.source_type")?;
     let production =
         item.production_windows.into_iter().map(TimeWindow::try_from).collect::<Result<_, _>>()?;
-    let total = energy(item.total_wh)?;
+    let total = energy(item.total_wh, "item.total_wh")?;
     Ok(Item {
         id: id(&item.id)?,
         provider: id(&item.provider_id)?,
@@ -46,33 +65,52 @@ pub(super) fn item(request: UpsertItemRequest) -> Result<Item, Error> {
         production: Item::production(production)?,
         total,
         stock: Counters::all_free(total),
+        origin: origin(item.origin, "item.origin")?,
     })
 }
 
 pub(super) fn offer(request: UpsertOfferRequest) -> Result<Offer, Error> {
     let offer = required(request.offer, "offer")?;
     let price = required(offer.price_per_kwh, "offer.price_per_kwh")?;
-    let total = energy(offer.total_wh)?;
+    let total = energy(offer.total_wh, "offer.total_wh")?;
     Ok(Offer {
         id: id(&offer.id)?,
         item: id(&offer.item_id)?,
         provider: id(&offer.provider_id)?,
         price: Price::new(Money::try_from(price)?)?,
-        block: Offer::block(energy(offer.block_wh)?, total)?,
+        block: Offer::block(energy(offer.block_wh, "offer.block_wh")?, total)?,
         total,
         stock: Counters::all_free(total),
         window: window(required(offer.window, "offer.window")?)?,
         pricing_model: Label::parse(&offer.pricing_model, "offer.pricing_model")?.or(PER_KWH),
         settlement_type: Label::parse(&offer.settlement_type, "offer.settlement_type")?.or(DAILY),
+        origin: origin(offer.origin, "offer.origin")?,
+        withdrawn: false,
     })
 }
 
-/// What can be no offer's id names an unknown offer, which is left out.
-pub(super) fn offer_ids(ids: &[String]) -> Result<Vec<OfferId>, Error> {
+/// What can be no id names nothing that is known, and is left out.
+pub(super) fn ids<T: FromStr>(ids: &[String]) -> Result<Vec<T>, Error> {
     if ids.len() > MOST_IDS {
         return Err(Invalid::TooManyIds.into());
     }
-    Ok(ids.iter().filter_map(|id| OfferId::parse(id).ok()).collect())
+    Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
+}
+
+/// None when there are none: then nothing is said about ids.
+pub(super) fn some_ids<T: FromStr>(texts: &[String]) -> Result<Option<Vec<T>>, Error> {
+    if texts.is_empty() { Ok(None) } else { ids(texts).map(Some) }
+}
+
+/// None when it is empty.
+pub(super) fn some_provider(text: &str) -> Result<Option<ProviderId>, Error> {
+    if text.is_empty() { Ok(None) } else { id(text).map(Some) }
+}
+
+/// A page of a list: behind which place, and how long.
+pub(super) fn page(cursor: &str, size: u32) -> Result<(Place, PageSize), Error> {
+    let after = if cursor.is_empty() { Place::front() } else { cursor.parse()? };
+    Ok((after, PageSize::new(size)?))
 }
 
 pub(super) fn search(request: SearchCatalogRequest) -> Result<Search, Error> {
@@ -88,7 +126,7 @@ fn filter(filter: FilterMessage) -> Result<Filter, Error> {
     let source_type = filter.source_type.map(|text| Label::parse(&text, "filter.source_type")).transpose()?;
     Ok(Filter {
         source_type: source_type.map(Label::capitals),
-        min_available: energy(filter.min_available_wh.unwrap_or_default())?,
+        min_available: energy(filter.min_available_wh.unwrap_or_default(), "filter.min_available_wh")?,
         window: filter.window.map(window).transpose()?,
     })
 }
@@ -114,12 +152,12 @@ pub(super) fn reason(text: &str) -> Result<Label, Error> {
     Ok(Label::parse(text, "reason")?)
 }
 
-fn id<T: std::str::FromStr<Err = p2p_domain::IdError>>(text: &str) -> Result<T, Error> {
+pub(super) fn id<T: FromStr<Err = p2p_domain::IdError>>(text: &str) -> Result<T, Error> {
     text.parse().map_err(|e| InvalidMessage::Id(e).into())
 }
 
-fn energy(wh: i64) -> Result<Energy, Error> {
-    Energy::from_wh(wh).map_err(|e| InvalidMessage::Energy(e).into())
+pub(super) fn energy(wh: i64, field: &'static str) -> Result<Energy, Error> {
+    Energy::from_wh(wh).map_err(|rule| Invalid::Energy { field, rule }.into())
 }
 
 fn window(window: common::TimeWindow) -> Result<TimeWindow, Error> {

@@ -2,16 +2,38 @@
 
 use std::collections::HashSet;
 
-use p2p_proto::catalog::{self as message, GetOffersResponse, ReservationStatus, SearchCatalogResponse};
+use p2p_proto::{
+    catalog::{self as message, GetOffersResponse, ReservationStatus, SearchCatalogResponse},
+    timestamp,
+};
 
 use crate::{
     app::search_catalog::Page,
-    domain::{Cursor, Item, Line, Listing, Lot, Offer, Provider, Reservation, State, Use},
+    domain::{
+        Cursor, Item, Line, Listing, Lot, Offer, Origin, Page as ListPage, Place, Provider, Reservation,
+        State, Use,
+    },
     store::OrderRun,
 };
 
 pub(super) fn provider(provider: &Provider) -> message::Provider {
-    message::Provider { id: provider.id.to_string(), name: provider.name.to_string(), ..Default::default() }
+    let bpp = provider.bpp.as_ref();
+    message::Provider {
+        id: provider.id.to_string(),
+        name: provider.name.to_string(),
+        origin: origin(provider.origin),
+        bpp_id: bpp.map(|bpp| bpp.id.to_string()).unwrap_or_default(),
+        bpp_uri: bpp.map(|bpp| bpp.uri.as_str().to_owned()).unwrap_or_default(),
+        created_at: provider.created_at.map(timestamp),
+    }
+}
+
+fn origin(origin: Origin) -> i32 {
+    match origin {
+        Origin::Seller => message::Origin::Seller,
+        Origin::Sync => message::Origin::Sync,
+    }
+    .into()
 }
 
 pub(super) fn item(item: &Item) -> message::Item {
@@ -26,7 +48,7 @@ pub(super) fn item(item: &Item) -> message::Item {
         available_wh: item.stock.available.wh(),
         reserved_wh: item.stock.reserved.wh(),
         sold_wh: item.stock.sold.wh(),
-        ..Default::default()
+        origin: origin(item.origin),
     }
 }
 
@@ -46,7 +68,8 @@ pub(super) fn offer(listing: &Listing) -> message::Offer {
         window: Some(offer.window.into()),
         pricing_model: offer.pricing_model.to_string(),
         settlement_type: offer.settlement_type.to_string(),
-        ..Default::default()
+        origin: origin(offer.origin),
+        withdrawn: offer.withdrawn,
     }
 }
 
@@ -69,6 +92,11 @@ pub(super) fn page(page: &Page) -> SearchCatalogResponse {
         providers: providers(&page.listings),
         next_cursor: page.next.as_ref().map(Cursor::to_string).unwrap_or_default(),
     }
+}
+
+/// Where the next page of a list begins; empty when this was the last.
+pub(super) fn next_cursor<T>(page: &ListPage<T>) -> String {
+    page.next.as_ref().map(Place::to_string).unwrap_or_default()
 }
 
 /// Each item once.

@@ -1,24 +1,20 @@
-//! Tables `providers` and `catalog_items`.
+//! Table `catalog_items`.
 
 use chrono::{DateTime, Utc};
 use p2p_domain::{ItemId, ProviderId, TimeWindow};
 use sea_orm::{ConnectionTrait, QueryResult};
 use serde::{Deserialize, Serialize};
 
-use super::{Store, Tx, row::Row, sql};
+use super::{Store, Tx, providers::origin_text, row::Row, sql};
 use crate::{
     Error,
-    domain::{Item, Provider},
+    domain::{Item, Origin, PageSize, Place},
 };
-
-const UPSERT_PROVIDER: &str = "
-    INSERT INTO providers (id, name) VALUES ($1, $2)
-    ON CONFLICT (id) DO UPDATE SET name = excluded.name, updated_at = now()";
 
 const INSERT_ITEM: &str = "
     INSERT INTO catalog_items (id, provider_id, source_type, delivery_mode, meter_id, production_windows_json,
-                               total_qty, available_qty)
-    VALUES ($1, $2, $3, $4, NULLIF($5, ''), $6, $7, $8)
+                               total_qty, available_qty, origin)
+    VALUES ($1, $2, $3, $4, NULLIF($5, ''), $6, $7, $8, $9)
     ON CONFLICT (id) DO NOTHING";
 
 const UPDATE_ITEM: &str = "
@@ -26,6 +22,17 @@ const UPDATE_ITEM: &str = "
     SET source_type = $2, delivery_mode = $3, meter_id = NULLIF($4, ''), production_windows_json = $5,
         total_qty = $6, available_qty = $7, updated_at = now()
     WHERE id = $1";
+
+const BY_ID: &str = "
+    SELECT * FROM catalog_items WHERE id = ANY ($1) AND ($2 = '' OR provider_id = $2) ORDER BY created_at, id";
+
+const LISTED: &str = "
+    SELECT * FROM catalog_items WHERE (created_at, id) > ($1, $2) AND $4::text IS NULL
+    ORDER BY created_at, id LIMIT $3";
+
+const LISTED_OF_PROVIDER: &str = "
+    SELECT * FROM catalog_items WHERE (created_at, id) > ($1, $2) AND provider_id = $4
+    ORDER BY created_at, id LIMIT $3";
 
 /// An element of `production_windows_json`.
 #[derive(Serialize, Deserialize)]
@@ -36,26 +43,44 @@ struct ProductionWindow {
 }
 
 impl Store {
-    /// Makes or renames a provider.
-    pub(crate) async fn upsert_provider(&self, provider: &Provider) -> Result<(), Error> {
-        let values = [provider.id.as_str().into(), provider.name.as_str().into()];
-        self.db.execute_raw(sql(UPSERT_PROVIDER, values)).await?;
-        Ok(())
+    /// Those that are known, oldest first; of this provider only, if one is named.
+    pub(crate) async fn items(&self, ids: &[ItemId], of: Option<&ProviderId>) -> Result<Vec<Item>, Error> {
+        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        let values = [ids.into(), of.map_or("", ProviderId::as_str).into()];
+        let rows = self.db.query_all_raw(sql(BY_ID, values)).await?;
+        rows.iter().map(|columns| item(columns, "")).collect()
+    }
+
+    /// All, or a provider's, oldest first: one more than the page has if more follow.
+    pub(crate) async fn list_items(
+        &self,
+        of: Option<&ProviderId>,
+        after: &Place,
+        page: PageSize,
+    ) -> Result<Vec<(Place, Item)>, Error> {
+        let query = if of.is_some() { LISTED_OF_PROVIDER } else { LISTED };
+        let of = of.map(ToString::to_string);
+        let values = [after.created_at.into(), (&*after.id).into(), page.and_one().into(), of.into()];
+        let rows = self.db.query_all_raw(sql(query, values)).await?;
+        rows.iter()
+            .map(|columns| {
+                let row = Row::new("catalog_items", "", "id", columns)?;
+                Ok((row.place()?, item(columns, "")?))
+            })
+            .collect()
     }
 }
 
 impl Tx<'_> {
-    /// Whether there is such a provider. None is ever deleted.
-    pub(crate) async fn has_provider(&self, id: &ProviderId) -> Result<bool, Error> {
-        let query = sql("SELECT 1 FROM providers WHERE id = $1", [id.as_str().into()]);
-        Ok(self.0.query_one_raw(query).await?.is_some())
-    }
-
-    /// Whose the item is; none if there is no such item. None is ever deleted or passes to another provider.
-    pub(crate) async fn provider_of(&self, item: &ItemId) -> Result<Option<ProviderId>, Error> {
-        let query = sql("SELECT id, provider_id FROM catalog_items WHERE id = $1", [item.as_str().into()]);
-        let Some(columns) = self.0.query_one_raw(query).await? else { return Ok(None) };
-        Row::new("catalog_items", "", "id", &columns)?.parsed("provider_id").map(Some)
+    /// Whose the item is and which way it came; none if there is no such item. None is ever deleted, passes to
+    /// another provider or comes another way.
+    pub(crate) async fn provider_of(&self, item: &ItemId) -> Result<Option<(ProviderId, Origin)>, Error> {
+        let query = "SELECT id, provider_id, origin FROM catalog_items WHERE id = $1";
+        let Some(columns) = self.0.query_one_raw(sql(query, [item.as_str().into()])).await? else {
+            return Ok(None);
+        };
+        let row = Row::new("catalog_items", "", "id", &columns)?;
+        Ok(Some((row.parsed("provider_id")?, row.origin()?)))
     }
 
     /// Writes a new item; false if there is one with its id.
@@ -69,6 +94,7 @@ impl Tx<'_> {
             production_json(&item.production).into(),
             item.total.kwh().into(),
             item.stock.available.kwh().into(),
+            origin_text(item.origin).into(),
         ];
         Ok(self.0.execute_raw(sql(INSERT_ITEM, values)).await?.rows_affected() == 1)
     }
@@ -112,13 +138,8 @@ pub(super) fn item(columns: &QueryResult, prefix: &'static str) -> Result<Item, 
         production,
         total: row.energy("total_qty")?,
         stock: row.counters()?,
+        origin: row.origin()?,
     })
-}
-
-/// A provider from columns with such a prefix.
-pub(super) fn provider(columns: &QueryResult, prefix: &'static str) -> Result<Provider, Error> {
-    let row = Row::new("providers", prefix, "id", columns)?;
-    Ok(Provider { id: row.parsed("id")?, name: row.label("name")? })
 }
 
 fn production_json(windows: &[TimeWindow]) -> serde_json::Value {

@@ -30,18 +30,20 @@ const LOCK: &str = "
         ))
         ORDER BY id FOR NO KEY UPDATE
     ), offer AS MATERIALIZED (
-        SELECT id, item_id, block_qty, available_qty, reserved_qty, sold_qty FROM catalog_offers
+        SELECT id, item_id, block_qty, available_qty, reserved_qty, sold_qty, withdrawn_at FROM catalog_offers
         WHERE id = ANY ((SELECT offers FROM wanted)::text[]) AND (SELECT count(*) FROM item) > 0
         ORDER BY id FOR NO KEY UPDATE
     )
     SELECT 'reservation' AS kind, order_id AS id, transaction_id, status, reason, lines, NULL AS item_id,
            NULL::numeric AS block_qty, NULL::numeric AS available_qty, NULL::numeric AS reserved_qty,
-           NULL::numeric AS sold_qty
+           NULL::numeric AS sold_qty, NULL::boolean AS withdrawn
     FROM reservation
     UNION ALL
-    SELECT 'item', id, NULL, NULL, NULL, NULL, NULL, NULL, available_qty, reserved_qty, sold_qty FROM item
+    SELECT 'item', id, NULL, NULL, NULL, NULL, NULL, NULL, available_qty, reserved_qty, sold_qty, NULL FROM item
     UNION ALL
-    SELECT 'offer', id, NULL, NULL, NULL, NULL, item_id, block_qty, available_qty, reserved_qty, sold_qty FROM offer";
+    SELECT 'offer', id, NULL, NULL, NULL, NULL, item_id, block_qty, available_qty, reserved_qty, sold_qty,
+           withdrawn_at IS NOT NULL
+    FROM offer";
 
 impl Tx<'_> {
     /// What the commands are about, locked.
@@ -83,6 +85,7 @@ fn read(columns: &QueryResult, stock: &mut Stock) -> Result<(), Error> {
                 item: row.parsed("item_id")?,
                 block: row.energy("block_qty")?,
                 stock: row.counters()?,
+                withdrawn: row.get("withdrawn")?,
             };
             stock.offers.insert(row.parsed("id")?, shelf);
         }

@@ -7,6 +7,7 @@ mod listings;
 mod lock;
 mod offers;
 mod pick;
+mod providers;
 mod reservations;
 mod row;
 mod runs;

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Error,
-    domain::{Counters, Label},
+    domain::{Counters, Label, Origin, Place},
 };
 
 /// One table's columns of a row.
@@ -63,6 +63,19 @@ impl<'a> Row<'a> {
             reserved: self.energy("reserved_qty")?,
             sold: self.energy("sold_qty")?,
         })
+    }
+
+    pub(super) fn origin(&self) -> Result<Origin, Error> {
+        match self.get::<String>("origin")?.as_str() {
+            "SELLER" => Ok(Origin::Seller),
+            "SYNC" => Ok(Origin::Sync),
+            other => Err(self.impossible(format_args!("origin {other}"))),
+        }
+    }
+
+    /// Where the row stands in lists.
+    pub(super) fn place(&self) -> Result<Place, Error> {
+        Ok(Place { created_at: self.get("created_at")?, id: self.get::<String>("id")?.into() })
     }
 
     pub(super) fn window(&self, start: &str, end: &str) -> Result<TimeWindow, Error> {

@@ -5,10 +5,12 @@
 mod drain;
 mod fsck;
 mod health;
+mod lists;
 mod model;
 mod offers;
 mod races;
 mod search;
+mod sellers;
 mod service;
 mod stock;
 mod view;

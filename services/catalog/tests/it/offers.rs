@@ -1,7 +1,7 @@
 //! Making and changing providers, items and offers.
 
 use p2p_proto::{
-    catalog::{GetOffersRequest, Item, Offer, ReleaseBlocksRequest, UpsertOfferRequest},
+    catalog::{GetOffersRequest, Item, Offer, Origin, ReleaseBlocksRequest, UpsertOfferRequest},
     common::Money,
     metadata,
 };
@@ -20,6 +20,7 @@ async fn an_offer_is_stored_as_given_with_the_usual_defaults() {
         sellable_wh: 50_000,
         pricing_model: "PER_KWH".into(),
         settlement_type: "DAILY".into(),
+        origin: Origin::Seller.into(),
         ..given
     };
     assert_eq!(stored, expected);
@@ -56,12 +57,13 @@ async fn an_offer_keeps_what_is_committed_when_its_total_changes() {
     catalog.offer(offer("o", 40)).await.unwrap();
     assert_eq!(catalog.runs("o").await, ["(0,10,AVAILABLE)", "(10,30,RESERVED)"]);
     assert_eq!(reason(catalog.offer(offer("o", 29)).await), "STOCK_BELOW_COMMITTED");
-    let withdrawn = catalog.offer(offer("o", 30)).await.unwrap();
-    assert_eq!((withdrawn.available_wh, withdrawn.sellable_wh), (0, 0));
+    let full = catalog.offer(offer("o", 30)).await.unwrap();
+    assert_eq!((full.available_wh, full.sellable_wh), (0, 0));
     catalog.release(id, "").await.unwrap();
     assert_eq!(catalog.runs("o").await, ["(0,30,AVAILABLE)"]);
-    catalog.offer(offer("o", 0)).await.unwrap();
-    assert_eq!(catalog.runs("o").await, [""; 0]);
+    assert_eq!(reason(catalog.offer(offer("o", 0)).await), "INVALID_QUANTITY");
+    catalog.offer(offer("o", 1)).await.unwrap();
+    assert_eq!(catalog.runs("o").await, ["(0,1,AVAILABLE)"]);
     catalog.assert_sound().await;
 }
 
@@ -116,9 +118,9 @@ async fn a_bad_offer_is_refused_with_its_reason() {
         (Offer { price_per_kwh: money(1_000_000_000_000, 0, "USD"), ..good() }, "INVALID_PRICE"),
         (Offer { price_per_kwh: money(1, 0, "usd"), ..good() }, "INVALID_MESSAGE"),
         (Offer { total_wh: 1_500, ..good() }, "INVALID_QUANTITY"),
-        (Offer { total_wh: -1_000, ..good() }, "INVALID_MESSAGE"),
-        (Offer { total_wh: 1_000_000_001_000, ..good() }, "INVALID_MESSAGE"),
-        (Offer { block_wh: -1, ..good() }, "INVALID_MESSAGE"),
+        (Offer { total_wh: -1_000, ..good() }, "INVALID_QUANTITY"),
+        (Offer { total_wh: 1_000_000_001_000, ..good() }, "INVALID_QUANTITY"),
+        (Offer { block_wh: -1, ..good() }, "INVALID_QUANTITY"),
         (Offer { window: None, ..good() }, "INVALID_MESSAGE"),
         (Offer { window: Some(hours(5, 1)), ..good() }, "INVALID_MESSAGE"),
         (Offer { window: Some(hours(0, 90_000_000)), ..good() }, "INVALID_WINDOW"),

@@ -127,5 +127,5 @@ async fn a_bad_search_is_refused_with_its_reason() {
     let backwards = Filter { window: Some(hours(5, 1)), ..Filter::default() };
     assert_eq!(reason(catalog.search(filter(backwards)).await), "INVALID_MESSAGE");
     let negative = Filter { min_available_wh: Some(-1), ..Filter::default() };
-    assert_eq!(reason(catalog.search(filter(negative)).await), "INVALID_MESSAGE");
+    assert_eq!(reason(catalog.search(filter(negative)).await), "INVALID_QUANTITY");
 }

@@ -4,9 +4,10 @@ use p2p_catalog::{Config, Picking};
 use p2p_domain::Clock;
 use p2p_proto::{
     catalog::{
-        GetOffersRequest, Item, Offer, Provider, ReleaseBlocksRequest, Reservation, ReserveBlocksRequest,
-        ReturnBlocksRequest, SellBlocksRequest, StockLine, UpsertItemRequest, UpsertOfferRequest,
-        UpsertProviderRequest, catalog_service_client::CatalogServiceClient,
+        GetOffersRequest, Item, Offer, Origin, Provider, ReleaseBlocksRequest, Reservation,
+        ReserveBlocksRequest, ReturnBlocksRequest, SellBlocksRequest, SetItemQuantityRequest, StockLine,
+        UpsertItemRequest, UpsertOfferRequest, UpsertProviderRequest, WithdrawOfferRequest,
+        catalog_service_client::CatalogServiceClient,
     },
     common::{Money, TimeWindow},
     timestamp,
@@ -119,6 +120,17 @@ impl Catalog {
     pub async fn give_back(&self, order: Uuid) -> Result<Reservation, Status> {
         let request = ReturnBlocksRequest { order_id: order.to_string() };
         Ok(self.client.clone().return_blocks(request).await?.into_inner().reservation.unwrap())
+    }
+
+    pub async fn withdraw(&self, offer: &str) -> Result<Offer, Status> {
+        let request = WithdrawOfferRequest { offer_id: offer.into(), origin: Origin::Seller.into() };
+        Ok(self.client.clone().withdraw_offer(request).await?.into_inner().offer.unwrap())
+    }
+
+    pub async fn set_unsold(&self, item: &str, wh: i64) -> Result<Item, Status> {
+        let request =
+            SetItemQuantityRequest { item_id: item.into(), unsold_wh: wh, origin: Origin::Seller.into() };
+        Ok(self.client.clone().set_item_quantity(request).await?.into_inner().item.unwrap())
     }
 
     /// Each row of a query as one text.

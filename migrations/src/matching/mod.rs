@@ -1,6 +1,7 @@
 //! Migrations of the matching service's schema.
 
 mod m20261122_213000_provider_trust;
+mod m20261125_134500_order_outcomes;
 
 use sea_orm_migration::prelude::*;
 
@@ -10,6 +11,9 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261122_213000_provider_trust::Migration)]
+        vec![
+            Box::new(m20261122_213000_provider_trust::Migration),
+            Box::new(m20261125_134500_order_outcomes::Migration),
+        ]
     }
 }

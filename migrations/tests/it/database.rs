@@ -78,6 +78,7 @@ async fn whatever_was_added_or_changed_is_gone_but_gateways_and_bookkeeping_stay
     db.execute_unprepared(
         "INSERT INTO catalog.providers (id, name) VALUES ('another', 'Another');
          UPDATE matching.provider_trust SET trust_score = 0.1;
+         INSERT INTO matching.order_outcomes (order_id, provider_id, outcome) VALUES ('o', 'p', 'FAILURE');
          INSERT INTO catalog.reservations (order_id, status, lines) VALUES ('o', 'HELD', '[]');
          CREATE TABLE matching.gateways (id integer);
          INSERT INTO matching.gateways VALUES (1)",
@@ -89,7 +90,9 @@ async fn whatever_was_added_or_changed_is_gone_but_gateways_and_bookkeeping_stay
 
     let emptied = seed(&url).await;
 
-    assert!(emptied.tables.contains(&("catalog.reservations".into(), 1)), "{emptied:?}");
+    for table in ["catalog.reservations", "matching.order_outcomes"] {
+        assert!(emptied.tables.contains(&(table.into(), 1)), "{emptied:?}");
+    }
     assert_seeds_state(&db).await;
     assert_eq!(rows(&db, "SELECT * FROM catalog.reservations").await, Vec::<String>::new());
     assert_eq!(rows(&db, "SELECT id FROM matching.gateways").await, ["(1)"]);

@@ -1,7 +1,7 @@
 //! What can go wrong.
 
 use p2p_domain::{IdError, TrustError};
-use p2p_runtime::postgres::is_passing;
+use p2p_runtime::postgres::{AsDbErr, is_passing};
 use sea_orm::DbErr;
 
 use crate::domain::RequestError;
@@ -32,6 +32,9 @@ pub enum Error {
         #[source]
         source: DbErr,
     },
+    /// Trust could not be written together with what it follows from.
+    #[error("cannot write trust in one transaction")]
+    Transaction(#[from] DbErr),
     /// A row of `provider_trust` whose key is no provider.
     #[error("provider_trust has an impossible provider_id {provider_id:?}")]
     ImpossibleProvider {
@@ -76,8 +79,24 @@ impl Error {
             Self::Request(RequestError::TooManyCandidates(_)) | Self::TooManyProviders { .. } => {
                 Kind::TooMany
             }
-            Self::ReadTrust(source) | Self::WriteTrust { source, .. } => database_kind(source),
+            Self::ReadTrust(source) | Self::WriteTrust { source, .. } | Self::Transaction(source) => {
+                database_kind(source)
+            }
             Self::ImpossibleProvider { .. } | Self::ImpossibleTrust { .. } => Kind::Internal,
+        }
+    }
+}
+
+impl AsDbErr for Error {
+    fn as_db_err(&self) -> Option<&DbErr> {
+        match self {
+            Self::ReadTrust(source) | Self::WriteTrust { source, .. } | Self::Transaction(source) => {
+                Some(source)
+            }
+            Self::Request(_)
+            | Self::TooManyProviders { .. }
+            | Self::ImpossibleProvider { .. }
+            | Self::ImpossibleTrust { .. } => None,
         }
     }
 }

@@ -11,10 +11,10 @@ use p2p_proto::{
 use tonic::{Code, Request, Response, Status};
 
 use crate::{
-    app::{self, Ranking},
-    domain::{self, Candidate, Policy, Ranked},
+    app::{self, Counted, Ranking},
+    domain::{self, Candidate, Outcome, Policy, Ranked},
     error::{Error, Kind},
-    store::Store,
+    store::{Recorded, Store},
 };
 
 /// Room for the most candidates with the longest ids.
@@ -67,18 +67,33 @@ impl MatchingService for Matching {
         &self,
         request: Request<wire::SetTrustRequest>,
     ) -> Result<Response<wire::SetTrustResponse>, Status> {
-        let message = required(request.into_inner().trust, "trust")?;
+        let wire::SetTrustRequest { trust, unless_counted } = request.into_inner();
+        let message = required(trust, "trust")?;
         let provider = ProviderId::parse(&message.provider_id).map_err(InvalidMessage::from)?;
-        let trust = message.trust()?;
-        app::set_trust(&self.store, &provider, trust).await?;
+        let counted = if unless_counted { Counted::Kept } else { Counted::Replaced };
+        let trust = app::set_trust(&self.store, &provider, message.trust()?, counted).await?;
         Ok(Response::new(wire::SetTrustResponse { trust: Some(wire::Trust::of(provider, trust)) }))
     }
 
     async fn record_outcome(
         &self,
-        _: Request<p2p_proto::matching::RecordOutcomeRequest>,
-    ) -> Result<Response<p2p_proto::matching::RecordOutcomeResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        request: Request<wire::RecordOutcomeRequest>,
+    ) -> Result<Response<wire::RecordOutcomeResponse>, Status> {
+        let message = request.into_inner();
+        let outcome = outcome(message.outcome())?;
+        let order = message.order_id.parse().map_err(InvalidMessage::Id)?;
+        let provider = ProviderId::parse(&message.provider_id).map_err(InvalidMessage::from)?;
+        let Recorded { trust, counted } = app::record_outcome(&self.store, order, &provider, outcome).await?;
+        let trust = Some(wire::Trust::of(provider, trust));
+        Ok(Response::new(wire::RecordOutcomeResponse { trust, counted }))
+    }
+}
+
+fn outcome(message: wire::Outcome) -> Result<Outcome, InvalidMessage> {
+    match message {
+        wire::Outcome::Unspecified => Err(InvalidMessage::Missing("outcome")),
+        wire::Outcome::Success => Ok(Outcome::Success),
+        wire::Outcome::Failure => Ok(Outcome::Failure),
     }
 }
 

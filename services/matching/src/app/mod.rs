@@ -2,8 +2,10 @@
 
 mod get_trust;
 mod rank_offers;
+mod record_outcome;
 mod set_trust;
 
 pub use get_trust::get_trust;
 pub use rank_offers::{Ranking, rank_offers};
-pub use set_trust::set_trust;
+pub use record_outcome::record_outcome;
+pub use set_trust::{Counted, set_trust};

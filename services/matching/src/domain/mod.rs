@@ -1,12 +1,14 @@
 //! The rules of matching: which offers can serve a request, and which of them is best. Pure.
 
 mod known_trust;
+mod outcome;
 mod policy;
 mod rank;
 mod request;
 mod score;
 
 pub use known_trust::KnownTrust;
+pub use outcome::Outcome;
 pub use policy::Policy;
 pub use rank::{Ranked, rank};
 pub use request::{Candidate, Request, RequestError};

@@ -1,6 +1,9 @@
 //! The service's schema: the only place that knows SQL.
 
+mod order_outcomes;
 mod provider_trust;
+
+pub use order_outcomes::Recorded;
 
 use sea_orm::DatabaseConnection;
 

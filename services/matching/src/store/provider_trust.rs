@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use p2p_domain::{ProviderId, Trust};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
+    DatabaseTransaction, QuerySelect,
     entity::prelude::*,
     sea_query::OnConflict,
 };
@@ -52,21 +53,47 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn set_trust(&self, provider: &ProviderId, trust: Trust) -> Result<(), Error> {
-        let row = ActiveModel {
-            provider_id: Set(provider.to_string()),
-            trust_score: Set(trust.score()),
-            total_orders: Set(trust.total_orders().into()),
-            successful_orders: Set(trust.successful_orders().into()),
-            created_at: NotSet,
-            updated_at: NotSet,
-        };
-        let replace = OnConflict::column(Column::ProviderId)
-            .update_columns([Column::TrustScore, Column::TotalOrders, Column::SuccessfulOrders])
-            .value(Column::UpdatedAt, Expr::current_timestamp())
-            .to_owned();
-        let written = Entity::insert(row).on_conflict(replace).exec_without_returning(&self.0).await;
-        written.map_err(|source| Error::WriteTrust { provider_id: provider.to_string(), source })?;
-        Ok(())
+        set(&self.0, provider, trust).await
+    }
+}
+
+/// Writes the trust in a provider, over what there was.
+pub(super) async fn set(db: &impl ConnectionTrait, provider: &ProviderId, trust: Trust) -> Result<(), Error> {
+    let replace = OnConflict::column(Column::ProviderId)
+        .update_columns([Column::TrustScore, Column::TotalOrders, Column::SuccessfulOrders])
+        .value(Column::UpdatedAt, Expr::current_timestamp())
+        .to_owned();
+    let written = Entity::insert(row(provider, trust)).on_conflict(replace).exec_without_returning(db).await;
+    written.map_err(|source| Error::WriteTrust { provider_id: provider.to_string(), source })?;
+    Ok(())
+}
+
+/// The trust in a provider, locked until the transaction ends; an unknown provider gets its row first.
+pub(super) async fn lock(tx: &DatabaseTransaction, provider: &ProviderId) -> Result<Trust, Error> {
+    let unknown =
+        Entity::insert(row(provider, Trust::UNKNOWN)).on_conflict_do_nothing_on([Column::ProviderId]);
+    unknown.exec_without_returning(tx).await?;
+    one(tx, Entity::find_by_id(provider.as_str()).lock_exclusive()).await
+}
+
+/// The trust in a provider.
+pub(super) async fn read(tx: &DatabaseTransaction, provider: &ProviderId) -> Result<Trust, Error> {
+    one(tx, Entity::find_by_id(provider.as_str())).await
+}
+
+async fn one(tx: &DatabaseTransaction, query: Select<Entity>) -> Result<Trust, Error> {
+    let Some(row) = query.one(tx).await? else { return Ok(Trust::UNKNOWN) };
+    trust(row).map(|(_provider, trust)| trust)
+}
+
+fn row(provider: &ProviderId, trust: Trust) -> ActiveModel {
+    ActiveModel {
+        provider_id: Set(provider.to_string()),
+        trust_score: Set(trust.score()),
+        total_orders: Set(trust.total_orders().into()),
+        successful_orders: Set(trust.successful_orders().into()),
+        created_at: NotSet,
+        updated_at: NotSet,
     }
 }
 

@@ -11,7 +11,7 @@ const MOST: i64 = 1_000_000_000_000_000;
 /// Decimals that an amount may have.
 const SCALE: u32 = 9;
 
-/// An ISO 4217 code in form: three capital letters.
+/// An ISO 4217 code, such as USD.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Currency([u8; 3]);
 
@@ -25,8 +25,8 @@ pub struct Money {
 /// Why something is no money.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
-    /// Not three capital letters.
-    #[error("currency must be three capital letters (ISO 4217)")]
+    /// No code of the list.
+    #[error("currency must be an ISO 4217 code such as USD")]
     Currency,
     /// More than nine decimals.
     #[error("an amount of money has at most 9 decimals")]
@@ -53,10 +53,9 @@ impl FromStr for Currency {
     type Err = MoneyError;
 
     fn from_str(text: &str) -> Result<Self, MoneyError> {
-        match text.as_bytes() {
-            [a, b, c] if [a, b, c].iter().all(|l| l.is_ascii_uppercase()) => Ok(Self([*a, *b, *c])),
-            _ => Err(MoneyError::Currency),
-        }
+        let code = text.as_bytes().try_into().map_err(|_not_three_letters| MoneyError::Currency)?;
+        iso_currency::Currency::from_code(text).ok_or(MoneyError::Currency)?;
+        Ok(Self(code))
     }
 }
 
@@ -147,8 +146,11 @@ mod tests {
     }
 
     #[test]
-    fn a_currency_is_three_capitals() {
-        for bad in ["usd", "US", "USDT", "U$D", ""] {
+    fn a_currency_is_one_of_iso_4217() {
+        for good in ["USD", "EUR", "INR", "JPY", "KWD", "CHF"] {
+            assert_eq!(good.parse::<Currency>().unwrap().to_string(), good);
+        }
+        for bad in ["usd", "US", "USDT", "U$D", "", "AAA", "ZZZ", "BTC", "\u{20ac}"] {
             assert_eq!(bad.parse::<Currency>(), Err(MoneyError::Currency), "{bad}");
         }
     }

@@ -1,7 +1,5 @@
 //! The fields of a client's JSON object. Each is read by one rule, and refused in a sentence that names both.
 
-mod currency;
-
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use chrono::{DateTime, Datelike, Utc};
@@ -209,7 +207,7 @@ impl Fields {
     /// When it is none of ISO 4217.
     pub fn currency(&self, name: &str) -> Result<Option<Currency>, ApiError> {
         let rule = "the code of a currency (ISO 4217) such as USD";
-        let parse = |code: String| currency::currency(&code).ok_or_else(|| broken(name, rule));
+        let parse = |code: String| code.parse().map_err(|_not_listed| broken(name, rule));
         self.filled(name, rule)?.map(parse).transpose()
     }
 

@@ -2,6 +2,7 @@
 
 mod m20261122_000001_mailbox;
 mod m20261124_014518_events_need_no_keys;
+mod m20261125_140000_how_orders_end;
 
 use sea_orm_migration::prelude::*;
 
@@ -14,6 +15,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261122_000001_mailbox::Migration),
             Box::new(m20261124_014518_events_need_no_keys::Migration),
+            Box::new(m20261125_140000_how_orders_end::Migration),
         ]
     }
 }

@@ -14,8 +14,16 @@ pub struct Config {
     pub address: SocketAddr,
     /// `CATALOG_ADDR`: where the catalog service is; 127.0.0.1:50051.
     pub catalog: SocketAddr,
-    /// How long a call to the catalog may take.
-    pub catalog_deadline: Duration,
+    /// `MATCHING_ADDR`: where the matching service is; 127.0.0.1:50052.
+    pub matching: SocketAddr,
+    /// How long a call to either may take.
+    pub call_deadline: Duration,
+    /// `SWEEP_INTERVAL_SECONDS`: how often orders are looked for that are over; 5.
+    pub sweep_interval: Duration,
+    /// `RECONCILE_INTERVAL_SECONDS`: how often orders, messages and stock are compared; 60.
+    pub reconcile_interval: Duration,
+    /// How long the catalog may take to check its stock.
+    pub check_deadline: Duration,
     /// `ORDER_DATABASE_URL`, else `DATABASE_URL`.
     pub database: postgres::Config,
     /// How long things last.
@@ -44,7 +52,11 @@ impl Config {
         Ok(Self {
             address: env.value("ORDER_ADDR", SocketAddr::from(([127, 0, 0, 1], 50053)))?,
             catalog: env.value("CATALOG_ADDR", SocketAddr::from(([127, 0, 0, 1], 50051)))?,
-            catalog_deadline: Duration::from_secs(3),
+            matching: env.value("MATCHING_ADDR", SocketAddr::from(([127, 0, 0, 1], 50052)))?,
+            call_deadline: Duration::from_secs(3),
+            sweep_interval: env.seconds("SWEEP_INTERVAL_SECONDS", 5)?,
+            reconcile_interval: env.seconds("RECONCILE_INTERVAL_SECONDS", 60)?,
+            check_deadline: Duration::from_secs(10 * 60),
             database: postgres::Config::from_env(env, "ORDER_DATABASE_URL", "orders")?,
             periods: Periods {
                 lease: env.seconds("LEASE_SECONDS", 10)?,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use p2p_domain::OrderId;
 use p2p_proto::{InvalidMessage, is_permanent};
 use p2p_runtime::{
     chain,
@@ -44,6 +45,25 @@ pub enum Error {
         /// Its answer.
         source: Box<Status>,
     },
+    /// The matching service did not answer as it should.
+    #[error("the matching service cannot {operation}")]
+    Matching {
+        /// What was asked of it.
+        operation: &'static str,
+        /// Its answer.
+        source: Box<Status>,
+    },
+    /// The order stands where this cannot be done.
+    #[error("{why}")]
+    WrongState {
+        /// Which order.
+        order: OrderId,
+        /// A sentence for its seller.
+        why: String,
+    },
+    /// An action of the order's trade is under way.
+    #[error("an action on order {0} is under way, try again")]
+    Busy(OrderId),
     /// The database did not do as it should.
     #[error("the database failed")]
     Database(#[source] Arc<DbErr>),
@@ -73,6 +93,8 @@ pub enum Kind {
     TransactionNotFound,
     LeaseLost,
     NotDead,
+    WrongState,
+    Busy,
     Unavailable,
     Internal,
 }
@@ -87,8 +109,16 @@ impl Error {
             Self::LeaseLost(_) | Self::GatewayOutdated(_) => Kind::LeaseLost,
             Self::NotDead(_) => Kind::NotDead,
             Self::Database(error) if !is_passing(error) => Kind::Internal,
-            Self::Catalog { source, .. } if is_permanent(source) => Kind::Internal,
-            Self::Catalog { .. } | Self::Database(_) | Self::LostRace | Self::Stopping => Kind::Unavailable,
+            Self::Catalog { source, .. } | Self::Matching { source, .. } if is_permanent(source) => {
+                Kind::Internal
+            }
+            Self::WrongState { .. } => Kind::WrongState,
+            Self::Busy(_) => Kind::Busy,
+            Self::Catalog { .. }
+            | Self::Matching { .. }
+            | Self::Database(_)
+            | Self::LostRace
+            | Self::Stopping => Kind::Unavailable,
             Self::ImpossibleRow { .. } => Kind::Internal,
         }
     }
@@ -101,6 +131,7 @@ impl Error {
             Self::LeaseLost(id) => Some(("message_id", id.clone())),
             Self::GatewayOutdated(id) => Some(("gateway_id", id.clone())),
             Self::NotDead(id) => Some(("delivery_id", id.to_string())),
+            Self::WrongState { order, .. } | Self::Busy(order) => Some(("order_id", order.to_string())),
             _ => None,
         }
     }
@@ -146,6 +177,8 @@ impl From<Error> for Status {
             Kind::TransactionNotFound => (Code::NotFound, "TRANSACTION_NOT_FOUND"),
             Kind::LeaseLost => (Code::Aborted, "LEASE_LOST"),
             Kind::NotDead => (Code::NotFound, "DELIVERY_NOT_DEAD"),
+            Kind::WrongState => (Code::FailedPrecondition, "WRONG_STATE"),
+            Kind::Busy => (Code::Unavailable, "ORDER_BUSY"),
             Kind::Unavailable => (Code::Unavailable, "UNAVAILABLE"),
             Kind::Internal => (Code::Internal, "INTERNAL"),
         };

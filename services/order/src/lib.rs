@@ -12,6 +12,7 @@ pub use config::Config;
 
 use p2p_proto::{
     catalog::catalog_service_client::CatalogServiceClient,
+    matching::matching_service_client::MatchingServiceClient,
     order::{
         mailbox_service_server::{self, MailboxServiceServer},
         order_service_server::{self, OrderServiceServer},
@@ -29,10 +30,14 @@ use crate::{app::App, store::Store};
 /// When the configuration cannot be used or the transport fails.
 pub async fn serve(config: Config, listener: TcpListener, stop: Stop) -> anyhow::Result<()> {
     let db = postgres::connect(&config.database).await?;
-    let catalog = CatalogServiceClient::new(transport::channel(config.catalog, config.catalog_deadline)?);
+    let catalog = CatalogServiceClient::new(transport::channel(config.catalog, config.call_deadline)?);
+    let matching = MatchingServiceClient::new(transport::channel(config.matching, config.call_deadline)?);
     let (tasks, served) = (Tasks::new(), Stop::new());
     let store = Store::start(db.clone(), config.periods, &tasks, served.clone());
-    let app = App::new(store, catalog, &config);
+    let auditor = CatalogServiceClient::new(transport::channel(config.catalog, config.check_deadline)?);
+    let app = App::new(store, catalog, auditor, matching, &config);
+    tasks.spawn(app.clone().sweep_until_stopped(config.sweep_interval, stop.clone()));
+    tasks.spawn(app.clone().reconcile_until_stopped(config.reconcile_interval, stop.clone()));
     let routes = Routes::new(OrderServiceServer::new(app.clone()))
         .add_service(MailboxServiceServer::new(app).max_decoding_message_size(config.message_limit));
     transport::serve(

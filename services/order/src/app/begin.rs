@@ -18,6 +18,10 @@ use crate::{
 
 /// Why an order is CANCELLED, and its blocks RELEASED, that can never be made or sold.
 const GIVEN_UP: &str = "our side failed";
+/// Why blocks are RELEASED.
+const CANCELLED: &str = "cancelled";
+/// Likewise.
+const EXPIRED: &str = "expired";
 
 /// An action to accept, or to go on with.
 #[derive(Debug)]
@@ -64,11 +68,12 @@ impl App {
         Ok(Answer::Accepted((begun.verdict, outcome)))
     }
 
-    async fn follow(&self, next: Next, at: DateTime<Utc>) -> Result<Outcome, Error> {
+    pub(super) async fn follow(&self, next: Next, at: DateTime<Utc>) -> Result<Outcome, Error> {
         match next {
             Next::Reserve(order) => self.follow_reserve(order, at).await,
             Next::Sell(order) => self.follow_sell(order, at).await,
             Next::Release(order) => self.follow_release(order, at).await,
+            Next::Undo(order) => self.follow_undo(order, at).await,
             Next::AsIs(order) => Ok(Outcome::Order(Box::new(order), None)),
             Next::Fail(refusal) => Ok(Outcome::Failed(refusal, None)),
         }
@@ -110,6 +115,28 @@ impl App {
         match (reservation.status(), order.state.status()) {
             (ReservationStatus::Released | ReservationStatus::Refused, _) => Ok(given_up(&order, at)),
             (ReservationStatus::Sold, Status::Pending) => Ok(becoming(order, Status::Active, at)),
+            (status, _) => Err(unexpected(&order, status)),
+        }
+    }
+
+    /// Gives the blocks back. An order that expires while it is being sold goes forward; one that is cancelled was
+    /// decided to be, so what was sold is taken back.
+    async fn follow_undo(&self, order: Order, at: DateTime<Utc>) -> Result<Outcome, Error> {
+        let expires = order.state.status() == Status::Expiring;
+        let reason = if expires { EXPIRED } else { CANCELLED };
+        let mut reservation = self.release(order.id, reason).await?;
+        if reservation.status() == ReservationStatus::Sold && !expires {
+            reservation = self.take_back(order.id).await?;
+        }
+        match (reservation.status(), expires) {
+            (ReservationStatus::Sold, true) => Ok(becoming(order, Status::Active, at)),
+            (
+                ReservationStatus::Released | ReservationStatus::Refused | ReservationStatus::Returned,
+                expires,
+            ) => {
+                let end = if expires { Status::Expired } else { Status::Cancelled };
+                Ok(becoming(order, end, at))
+            }
             (status, _) => Err(unexpected(&order, status)),
         }
     }

@@ -5,7 +5,7 @@ use p2p_proto::{
     InvalidMessage,
     catalog::{
         GetOffersRequest, GetOffersResponse, Item, Offer, Provider, ReleaseBlocksRequest, Reservation,
-        ReserveBlocksRequest, SellBlocksRequest, StockLine,
+        ReserveBlocksRequest, ReturnBlocksRequest, SellBlocksRequest, StockLine,
     },
     required,
 };
@@ -51,11 +51,19 @@ impl App {
     pub(super) async fn release(&self, order: OrderId, reason: &str) -> Result<Reservation, Error> {
         let request = ReleaseBlocksRequest { order_id: order.to_string(), reason: reason.to_owned() };
         let answer = self.catalog.clone().release_blocks(request).await.map_err(failed("release blocks"))?;
+        failpoint!("order.release.answered");
+        Ok(required(answer.into_inner().reservation, "reservation")?)
+    }
+
+    pub(super) async fn take_back(&self, order: OrderId) -> Result<Reservation, Error> {
+        let request = ReturnBlocksRequest { order_id: order.to_string() };
+        let answer = self.catalog.clone().return_blocks(request).await.map_err(failed("return blocks"))?;
+        failpoint!("order.return.answered");
         Ok(required(answer.into_inner().reservation, "reservation")?)
     }
 }
 
-fn failed(operation: &'static str) -> impl Fn(Status) -> Error {
+pub(super) fn failed(operation: &'static str) -> impl Fn(Status) -> Error {
     move |status| Error::Catalog { operation, source: Box::new(status) }
 }
 

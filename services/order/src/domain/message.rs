@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 use p2p_domain::{MessageId, ParticipantId, TransactionId};
 use uuid::Uuid;
 
+use super::Order;
+
 /// A trade of one BAP: the scope of everything.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TransactionKey {
@@ -154,6 +156,17 @@ pub struct Delivery {
     pub body: String,
     /// How often it was tried.
     pub attempts: u32,
+    /// What it is to say, while it has no text.
+    pub unsolicited: Option<Box<Unsolicited>>,
+}
+
+/// What the seller's side says unasked.
+#[derive(Debug, Clone)]
+pub struct Unsolicited {
+    /// Of which order.
+    pub order: Order,
+    /// The exact text of the init that made it: it says whom to tell, and where.
+    pub init_body: String,
 }
 
 /// How a delivery went.

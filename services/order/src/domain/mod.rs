@@ -1,13 +1,16 @@
 //! Rules and states of orders and messages. Pure.
 
+mod ledger;
 mod message;
 mod order;
 mod quote;
 mod trade;
 
+pub use ledger::{Discrepancy, Repair, Reservation, Reserved, compare};
 pub use message::{
-    Answer, Delivery, GatewayId, InboxKey, MarkResult, Received, Refusal, Reply, TransactionKey, Verdict,
+    Answer, Delivery, GatewayId, InboxKey, MarkResult, Received, Refusal, Reply, TransactionKey, Unsolicited,
+    Verdict,
 };
-pub use order::{Applied, Change, Order, State, Status};
+pub use order::{Applied, Cancellation, Change, Order, Outcome, Party, State, Status};
 pub use quote::{Line, Listings, Offered, Quote, RequestedLine};
-pub use trade::{Decision, Intent, Next, Trade};
+pub use trade::{Decision, Deed, Intent, Next, Trade, Undone};

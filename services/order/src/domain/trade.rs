@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use p2p_domain::{MessageId, OrderId};
 
-use super::{Order, Quote, Refusal, RequestedLine, State, TransactionKey};
+use super::{Cancellation, Order, Party, Quote, Refusal, RequestedLine, State, Status, TransactionKey};
 
 /// What a trade has come to, as read under its lock.
 #[derive(Debug)]
@@ -39,8 +39,38 @@ pub enum Intent {
         /// The order, as the buyer named it.
         order: String,
     },
+    /// Give an order up that the buyer no longer wants.
+    Cancel {
+        /// The order, as the buyer named it.
+        order: String,
+        /// Why; may be empty.
+        reason: String,
+    },
     /// Undo what was begun with this order and can never end; nothing was, if there is none.
     GiveUp(Option<OrderId>),
+}
+
+/// What is done with an order that no message asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deed {
+    /// The seller says that it is delivered.
+    Complete,
+    /// The seller gives it up.
+    Cancel {
+        /// Why; may be empty.
+        reason: String,
+    },
+    /// What is over comes to its end: its hold, or that it is given up and nobody goes on with it.
+    Settle,
+}
+
+/// Why nothing is done with an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Undone {
+    /// There is no such order in the trade.
+    Unknown,
+    /// It does not stand where this can be done.
+    WrongState(String),
 }
 
 /// What an action comes to.
@@ -61,6 +91,8 @@ pub enum Next {
     Sell(Order),
     /// Release the blocks of this DRAFT or PENDING order, unless they are sold by now.
     Release(Order),
+    /// Give back the blocks of this CANCELLING or EXPIRING order.
+    Undo(Order),
     /// Nothing: say how the order is.
     AsIs(Order),
     /// Nothing: say what went wrong.
@@ -73,6 +105,7 @@ impl Trade {
         match intent {
             Intent::Init { message, requested, priced } => self.init(message, requested, priced),
             Intent::Confirm { order } => self.confirm(order),
+            Intent::Cancel { order, reason } => self.cancel(order, reason),
             Intent::GiveUp(order) => Decision::Accept(self.give_up(*order)),
         }
     }
@@ -88,9 +121,14 @@ impl Trade {
             return Decision::Accept(resumed(own));
         }
         if let Some(live) = self.orders.iter().find(|order| order.state.status().is_live()) {
-            return Decision::Accept(match live.quote.covers(requested) {
-                true => Next::AsIs(live.clone()),
-                false => Next::Fail(Refusal::invalid(format!("order {} is open; cancel it first", live.id))),
+            return Decision::Accept(match (&live.state, live.quote.covers(requested)) {
+                (State::Cancelling(_) | State::Expiring { .. }, _) => {
+                    Next::Fail(Refusal::invalid(format!("order {} is being given up; try again", live.id)))
+                }
+                (_, true) => Next::AsIs(live.clone()),
+                (_, false) => {
+                    Next::Fail(Refusal::invalid(format!("order {} is open; cancel it first", live.id)))
+                }
             });
         }
         let priced = match priced {
@@ -112,24 +150,85 @@ impl Trade {
 
     fn confirm(&mut self, id: &str) -> Decision {
         let (now, hold) = (self.now, self.hold);
-        let Some(order) = id.parse().ok().and_then(|id: OrderId| self.orders.iter_mut().find(|o| o.id == id))
-        else {
-            return Decision::Refuse(Refusal::order_not_found(id));
-        };
+        let Some(order) = self.named(id) else { return Decision::Refuse(Refusal::order_not_found(id)) };
         match &order.state {
             State::Pending { hold_until } if *hold_until <= now => {
-                Decision::Refuse(Refusal::invalid(format!("The hold on order {id} has ended")))
+                Decision::Refuse(Refusal::invalid(hold_is_over(id)))
             }
             State::Pending { .. } => {
                 order.state = State::Pending { hold_until: now + hold };
                 Decision::Accept(Next::Sell(order.clone()))
             }
             State::Active | State::Completed => Decision::Accept(Next::AsIs(order.clone())),
-            State::Draft { .. } | State::Cancelled { .. } => {
+            State::Expiring { .. } | State::Expired => Decision::Refuse(Refusal::invalid(hold_is_over(id))),
+            State::Cancelling(_) => {
+                Decision::Refuse(Refusal::invalid(format!("Order {id} is being cancelled")))
+            }
+            State::Draft { .. } | State::Cancelled(_) => {
                 let status = order.state.status().as_str();
                 Decision::Refuse(Refusal::invalid(format!("Order {id} is {status} and cannot be confirmed")))
             }
         }
+    }
+
+    fn cancel(&mut self, id: &str, reason: &str) -> Decision {
+        let now = self.now;
+        let Some(order) = self.named(id) else { return Decision::Refuse(Refusal::order_not_found(id)) };
+        match &order.state {
+            State::Expiring { .. } => Decision::Refuse(Refusal::invalid(hold_is_over(id))),
+            State::Cancelled(_) | State::Expired => Decision::Accept(Next::AsIs(order.clone())),
+            _ => match cancelling(order, Party::Buyer, reason, now) {
+                Ok(()) => Decision::Accept(Next::Undo(order.clone())),
+                Err(why) => Decision::Refuse(Refusal::invalid(why)),
+            },
+        }
+    }
+
+    /// Does something with an order that no message asks for. Doing it again comes to the same.
+    ///
+    /// # Errors
+    /// When there is no such order, or it stands elsewhere.
+    pub fn perform(&mut self, id: OrderId, deed: &Deed) -> Result<Next, Undone> {
+        let now = self.now;
+        let order = self.orders.iter_mut().find(|order| order.id == id).ok_or(Undone::Unknown)?;
+        let status = order.state.status().as_str();
+        match (deed, &order.state) {
+            (Deed::Complete, State::Completed) => Ok(Next::AsIs(order.clone())),
+            (Deed::Complete, State::Active) => {
+                order.move_to(State::Completed, now);
+                Ok(Next::AsIs(order.clone()))
+            }
+            (Deed::Complete, _) => {
+                let status = order.state.seen().as_str();
+                Err(Undone::WrongState(format!(
+                    "order {id} is {status}; only an ACTIVE order can be completed"
+                )))
+            }
+            (Deed::Cancel { .. }, State::Cancelled(_) | State::Expired) => Ok(Next::AsIs(order.clone())),
+            (Deed::Cancel { .. }, State::Expiring { .. }) => {
+                Err(Undone::WrongState(hold_is_over(&id.to_string())))
+            }
+            (Deed::Cancel { reason }, _) => {
+                cancelling(order, Party::Seller, reason, now).map_err(Undone::WrongState)?;
+                Ok(Next::Undo(order.clone()))
+            }
+            (Deed::Settle, State::Draft { hold_until } | State::Pending { hold_until })
+                if *hold_until <= now =>
+            {
+                let hold_until = *hold_until;
+                order.move_to(State::Expiring { hold_until }, now);
+                Ok(Next::Undo(order.clone()))
+            }
+            (Deed::Settle, State::Expiring { .. } | State::Cancelling(_)) => Ok(Next::Undo(order.clone())),
+            (Deed::Settle, _) => {
+                Err(Undone::WrongState(format!("order {id} is {status} and does not expire")))
+            }
+        }
+    }
+
+    fn named(&mut self, id: &str) -> Option<&mut Order> {
+        let id: OrderId = id.parse().ok()?;
+        self.orders.iter_mut().find(|order| order.id == id)
     }
 
     fn give_up(&self, order: Option<OrderId>) -> Next {
@@ -139,17 +238,50 @@ impl Trade {
         match &order.state {
             State::Draft { .. } | State::Pending { .. } => Next::Release(order.clone()),
             State::Active | State::Completed => Next::AsIs(order.clone()),
-            State::Cancelled { .. } => Next::Fail(Refusal::failed()),
+            State::Cancelling(_) | State::Expiring { .. } => Next::Undo(order.clone()),
+            State::Cancelled(_) | State::Expired => Next::Fail(Refusal::failed()),
         }
     }
+}
+
+fn hold_is_over(id: &str) -> String {
+    format!("The hold on order {id} has ended")
+}
+
+/// Makes an order CANCELLING that may be given up: PENDING, or ACTIVE before its delivery begins. One that is given up
+/// already stays as it is.
+fn cancelling(order: &mut Order, by: Party, reason: &str, now: DateTime<Utc>) -> Result<(), String> {
+    let from = order.state.status();
+    match from {
+        Status::Cancelling => return Ok(()),
+        Status::Pending => {}
+        Status::Active if now < order.delivery_begins() => {}
+        Status::Active => {
+            return Err(format!("the delivery of order {} has begun; it cannot be cancelled", order.id));
+        }
+        _ => {
+            let status = order.state.seen().as_str();
+            return Err(format!("order {} is {status} and cannot be cancelled", order.id));
+        }
+    }
+    order.move_to(State::Cancelling(Cancellation { by, from, reason: reason.to_owned() }), now);
+    Ok(())
 }
 
 /// Where an init stands that made its order before.
 fn resumed(own: &Order) -> Next {
     match &own.state {
         State::Draft { .. } => Next::Reserve(own.clone()),
-        State::Cancelled { reason } => Next::Fail(Refusal::short_of_stock(reason.clone())),
-        State::Pending { .. } | State::Active | State::Completed => Next::AsIs(own.clone()),
+        State::Cancelled(cancellation) if cancellation.by == Party::Platform => {
+            Next::Fail(Refusal::short_of_stock(cancellation.reason.clone()))
+        }
+        State::Pending { .. }
+        | State::Active
+        | State::Completed
+        | State::Cancelling(_)
+        | State::Cancelled(_)
+        | State::Expiring { .. }
+        | State::Expired => Next::AsIs(own.clone()),
     }
 }
 
@@ -195,6 +327,10 @@ pub(super) mod samples {
 
     pub fn scope() -> TransactionKey {
         TransactionKey { bap: "bap".parse().unwrap(), transaction: "t".parse().unwrap() }
+    }
+
+    pub fn cancellation(by: Party, from: Status) -> Cancellation {
+        Cancellation { by, from, reason: "short".into() }
     }
 
     pub fn order(state: State) -> Order {
@@ -286,7 +422,7 @@ mod tests {
     fn after_a_cancelled_order_the_trade_may_order_again() {
         let mut trade = trade();
         made(&mut trade);
-        trade.orders[0].state = State::Cancelled { reason: "short".into() };
+        trade.orders[0].state = State::Cancelled(samples::cancellation(Party::Platform, Status::Draft));
         assert!(matches!(trade.decide(&init("m-2", 10_000)), Decision::Accept(Next::Reserve(_))));
         assert!(
             matches!(trade.decide(&init("m-1", 30_000)), Decision::Accept(Next::Fail(r)) if r.code == "40901")
@@ -334,5 +470,95 @@ mod tests {
         let unknown = Intent::Confirm { order: "nope".into() };
         let Decision::Refuse(refusal) = trade.decide(&unknown) else { panic!() };
         assert_eq!(refusal, Refusal { code: "40403".into(), message: "Order nope not found".into() });
+    }
+
+    fn cancel(order: &Order) -> Intent {
+        Intent::Cancel { order: order.id.to_string(), reason: "changed my mind".into() }
+    }
+
+    /// A trade at 10:00 with one order in this state, to be delivered from 12:00.
+    fn with(state: State) -> (Trade, Order) {
+        let mut trade = trade();
+        let order = samples::order(state);
+        trade.orders.push(order.clone());
+        (trade, order)
+    }
+
+    #[test]
+    fn a_buyer_may_cancel_what_is_held_and_before_its_delivery_what_is_bought() {
+        for (state, from) in
+            [(State::Pending { hold_until: at(9) }, Status::Pending), (State::Active, Status::Active)]
+        {
+            let (mut trade, order) = with(state);
+            for _ in 0..2 {
+                let Decision::Accept(Next::Undo(undone)) = trade.decide(&cancel(&order)) else { panic!() };
+                let cancellation = Cancellation { by: Party::Buyer, from, reason: "changed my mind".into() };
+                assert_eq!(undone.state, State::Cancelling(cancellation));
+            }
+            assert!(matches!(trade.decide(&confirm(&order)), Decision::Refuse(_)));
+        }
+        let (mut trade, order) = with(State::Active);
+        trade.now = at(12);
+        let Decision::Refuse(refusal) = trade.decide(&cancel(&order)) else { panic!() };
+        assert!(refusal.message.contains("has begun"), "{refusal:?}");
+        for state in
+            [State::Completed, State::Draft { hold_until: at(11) }, State::Expiring { hold_until: at(9) }]
+        {
+            let (mut trade, order) = with(state);
+            assert!(matches!(trade.decide(&cancel(&order)), Decision::Refuse(r) if r.code == "40001"));
+            assert_eq!(trade.orders[0].state, order.state);
+        }
+    }
+
+    #[test]
+    fn what_is_cancelled_already_is_cancelled_again_with_the_same_answer() {
+        for state in [State::Expired, State::Cancelled(samples::cancellation(Party::Seller, Status::Active))]
+        {
+            let (mut trade, order) = with(state.clone());
+            assert!(
+                matches!(trade.decide(&cancel(&order)), Decision::Accept(Next::AsIs(o)) if o.state == state)
+            );
+            let again = trade.perform(order.id, &Deed::Cancel { reason: String::new() });
+            assert!(matches!(again, Ok(Next::AsIs(o)) if o.state == state));
+        }
+    }
+
+    #[test]
+    fn who_cancels_first_is_who_cancelled() {
+        let (mut trade, order) = with(State::Active);
+        trade.perform(order.id, &Deed::Cancel { reason: "no sun".into() }).unwrap();
+        let Decision::Accept(Next::Undo(undone)) = trade.decide(&cancel(&order)) else { panic!() };
+        assert_eq!(undone.state.cancellation().unwrap().by, Party::Seller);
+    }
+
+    #[test]
+    fn only_what_is_active_is_completed_and_only_once() {
+        let (mut trade, order) = with(State::Active);
+        trade.now = at(11);
+        for _ in 0..2 {
+            let Ok(Next::AsIs(done)) = trade.perform(order.id, &Deed::Complete) else { panic!() };
+            assert_eq!((done.state, done.updated_at), (State::Completed, at(11)));
+            trade.now = at(12);
+        }
+        let (mut trade, order) = with(State::Pending { hold_until: at(11) });
+        let Err(Undone::WrongState(why)) = trade.perform(order.id, &Deed::Complete) else { panic!() };
+        assert_eq!(why, format!("order {} is PENDING; only an ACTIVE order can be completed", order.id));
+    }
+
+    #[test]
+    fn an_order_expires_when_its_hold_is_over_and_not_before() {
+        let (mut trade, order) = with(State::Pending { hold_until: at(11) });
+        assert!(matches!(trade.perform(order.id, &Deed::Settle), Err(Undone::WrongState(_))));
+        trade.now = at(11);
+        for _ in 0..2 {
+            let Ok(Next::Undo(expiring)) = trade.perform(order.id, &Deed::Settle) else { panic!() };
+            assert_eq!(expiring.state, State::Expiring { hold_until: at(11) });
+        }
+        assert!(matches!(trade.decide(&confirm(&order)), Decision::Refuse(_)));
+        assert!(matches!(trade.decide(&init("m-9", 30_000)), Decision::Accept(Next::Fail(_))));
+        let (mut trade, order) = with(State::Active);
+        assert!(matches!(trade.perform(order.id, &Deed::Settle), Err(Undone::WrongState(_))));
+        let unknown = OrderId(uuid::Uuid::nil());
+        assert_eq!(trade.perform(unknown, &Deed::Complete).unwrap_err(), Undone::Unknown);
     }
 }

@@ -17,10 +17,22 @@ use crate::{
         RequestedLine, Status, TransactionKey, Verdict,
     },
     error::Error,
-    store::{Begin, Finish, Mark, Record, Send},
+    store::{Begin, Compose, Finish, Mark, Record, Send},
 };
 
-const REFUSAL_CHARS: usize = 1_000;
+const MOST_CHARS: usize = 1_000;
+const MOST_LISTED: u32 = 1_000;
+const USUALLY_LISTED: u32 = 100;
+
+/// A page's size: what was asked for, within bounds.
+pub(super) fn limit(asked: u32) -> u32 {
+    if asked == 0 { USUALLY_LISTED } else { asked.min(MOST_LISTED) }
+}
+
+/// A seller; none when it is left open.
+pub(super) fn provider(id: &str) -> Result<Option<ProviderId>, InvalidMessage> {
+    Ok(if id.is_empty() { None } else { Some(ProviderId::parse(id)?) })
+}
 
 /// 1 to 255 printable ASCII characters, like the ids of participants.
 pub(super) fn gateway_id(id: String) -> Result<String, InvalidMessage> {
@@ -74,9 +86,12 @@ fn verdict(verdict: Option<proto::Verdict>) -> Result<Verdict, InvalidMessage> {
     })
 }
 
-/// A peer's words, without what no text column takes, and not for ever.
+/// Somebody's words, without what no text column takes, and not for ever.
+pub(super) fn text(text: String) -> String {
+    text.chars().filter(|c| *c != '\0').take(MOST_CHARS).collect()
+}
+
 fn refusal(refusal: proto::Refusal) -> Refusal {
-    let text = |text: String| text.chars().filter(|c| *c != '\0').take(REFUSAL_CHARS).collect();
     Refusal { code: text(refusal.code), message: text(refusal.message) }
 }
 
@@ -148,14 +163,11 @@ fn status(state: i32) -> Result<Status, InvalidMessage> {
         Ok(proto::OrderState::Pending) => Ok(Status::Pending),
         Ok(proto::OrderState::Active) => Ok(Status::Active),
         Ok(proto::OrderState::Completed) => Ok(Status::Completed),
+        Ok(proto::OrderState::Cancelling) => Ok(Status::Cancelling),
         Ok(proto::OrderState::Cancelled) => Ok(Status::Cancelled),
-        Ok(
-            proto::OrderState::Cancelling
-            | proto::OrderState::Expiring
-            | proto::OrderState::Expired
-            | proto::OrderState::Unspecified,
-        )
-        | Err(_) => Err(InvalidMessage::Missing("order state")),
+        Ok(proto::OrderState::Expiring) => Ok(Status::Expiring),
+        Ok(proto::OrderState::Expired) => Ok(Status::Expired),
+        Ok(proto::OrderState::Unspecified) | Err(_) => Err(InvalidMessage::Missing("order state")),
     }
 }
 
@@ -178,6 +190,14 @@ pub(super) fn finish(request: proto::FinishRequest) -> Result<Finish, InvalidMes
         reply: reply(required(request.reply, "reply")?)?,
         change: request.change.map(change).transpose()?,
         quote: request.quote.map(quote).transpose()?,
+    })
+}
+
+pub(super) fn compose(request: proto::ComposeRequest) -> Result<Compose, InvalidMessage> {
+    Ok(Compose {
+        gateway: gateway(request.gateway)?,
+        delivery: uuid(&request.delivery_id)?,
+        message: reply(required(request.message, "message")?)?,
     })
 }
 
@@ -224,6 +244,17 @@ pub(super) fn cursor(text: &str) -> Result<Option<(DateTime<Utc>, TransactionId)
             digits.as_bytes().chunks(2).map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok());
         let id = String::from_utf8(pairs.collect::<Option<Vec<u8>>>()?).ok()?;
         Some((at, TransactionId::parse(&id).ok()?))
+    });
+    parsed.map(Some).ok_or(Error::Cursor)
+}
+
+/// A cursor of ListProviderOrders: microseconds and id of the last one listed.
+pub(super) fn order_cursor(text: &str) -> Result<Option<(DateTime<Utc>, OrderId)>, Error> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let parsed = text.split_once('-').and_then(|(micros, id)| {
+        Some((DateTime::from_timestamp_micros(micros.parse().ok()?)?, id.parse().ok()?))
     });
     parsed.map(Some).ok_or(Error::Cursor)
 }

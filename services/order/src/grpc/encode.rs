@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use p2p_proto::{
+    common,
     order::{self as proto, begin_response},
     timestamp,
 };
 use uuid::Uuid;
 
 use crate::{
-    app::Outcome,
+    app::{Checked, Outcome, Violation},
     domain::{Answer, Change, Delivery, GatewayId, Order, Quote, Refusal, State, Status, Verdict},
-    store::{Claimed, DeadLetter, Event, EventPage, Recorded, TransactionPage, TransactionRow},
+    store::{Claimed, DeadLetter, Event, EventPage, OrderPage, Recorded, TransactionPage, TransactionRow},
 };
 
 pub(super) fn gateway(gateway: GatewayId) -> proto::Gateway {
@@ -50,13 +51,13 @@ pub(super) fn quote(quote: Quote) -> proto::Quote {
     }
 }
 
-fn status(status: Status) -> i32 {
-    let status = match status {
+fn status(state: &State) -> i32 {
+    let status = match state.seen() {
         Status::Draft => proto::OrderStatus::Draft,
-        Status::Pending => proto::OrderStatus::Pending,
-        Status::Active => proto::OrderStatus::Active,
+        Status::Pending | Status::Expiring => proto::OrderStatus::Pending,
+        Status::Active | Status::Cancelling => proto::OrderStatus::Active,
         Status::Completed => proto::OrderStatus::Completed,
-        Status::Cancelled => proto::OrderStatus::Cancelled,
+        Status::Cancelled | Status::Expired => proto::OrderStatus::Cancelled,
     };
     status.into()
 }
@@ -66,14 +67,11 @@ pub(super) fn order(order: Order) -> proto::Order {
         id: order.id.to_string(),
         bap_id: order.scope.bap.into(),
         transaction_id: order.scope.transaction.into(),
-        status: status(order.state.status()),
+        status: status(&order.state),
+        reason: order.state.reason().to_owned(),
         quote: Some(quote(order.quote)),
         created_at: Some(timestamp(order.created_at)),
         updated_at: Some(timestamp(order.updated_at)),
-        reason: match order.state {
-            State::Cancelled { reason } => reason,
-            State::Draft { .. } | State::Pending { .. } | State::Active | State::Completed => String::new(),
-        },
     }
 }
 
@@ -83,7 +81,10 @@ fn state(status: Status) -> i32 {
         Status::Pending => proto::OrderState::Pending,
         Status::Active => proto::OrderState::Active,
         Status::Completed => proto::OrderState::Completed,
+        Status::Cancelling => proto::OrderState::Cancelling,
         Status::Cancelled => proto::OrderState::Cancelled,
+        Status::Expiring => proto::OrderState::Expiring,
+        Status::Expired => proto::OrderState::Expired,
     };
     state.into()
 }
@@ -168,7 +169,7 @@ pub(super) fn claimed(claimed: Claimed) -> proto::ClaimResponse {
     }
 }
 
-fn delivery(delivery: Delivery) -> proto::Delivery {
+pub(super) fn delivery(delivery: Delivery) -> proto::Delivery {
     proto::Delivery {
         id: delivery.id.to_string(),
         bap_id: delivery.scope.bap.into(),
@@ -178,7 +179,9 @@ fn delivery(delivery: Delivery) -> proto::Delivery {
         uri: delivery.uri,
         body: delivery.body,
         attempts: delivery.attempts,
-        unsolicited: None,
+        unsolicited: delivery
+            .unsolicited
+            .map(|said| proto::Unsolicited { order: Some(order(said.order)), init_body: said.init_body }),
     }
 }
 
@@ -225,5 +228,23 @@ pub(super) fn transactions(page: TransactionPage) -> proto::ListTransactionsResp
     proto::ListTransactionsResponse {
         next_cursor: next_cursor.unwrap_or_default(),
         transactions: page.transactions.into_iter().map(transaction).collect(),
+    }
+}
+
+pub(super) fn provider_orders(page: OrderPage) -> proto::ListProviderOrdersResponse {
+    let last = page.orders.last().filter(|_| page.more);
+    let next_cursor =
+        last.map(|order| format!("{}-{}", order.created_at.timestamp_micros(), order.id.0.simple()));
+    proto::ListProviderOrdersResponse {
+        next_cursor: next_cursor.unwrap_or_default(),
+        orders: page.orders.into_iter().map(order).collect(),
+    }
+}
+
+pub(super) fn checked(checked: Checked) -> proto::CheckInvariantsResponse {
+    let violation = |v: Violation| common::Violation { rule: v.rule, what: v.what };
+    proto::CheckInvariantsResponse {
+        violations: checked.violations.into_iter().map(violation).collect(),
+        orders: checked.orders,
     }
 }

@@ -2,10 +2,10 @@
 
 use p2p_domain::OrderId;
 use p2p_proto::order::{
-    BeginConfirmRequest, BeginInitRequest, BeginResponse, ClaimRequest, ClaimResponse,
-    ClearTransactionsRequest, ClearTransactionsResponse, FinishRequest, FinishResponse,
-    GetTransactionRequest, GetTransactionResponse, GiveUpRequest, JoinRequest, JoinResponse, LeaveRequest,
-    LeaveResponse, ListDeadRequest, ListDeadResponse, ListEventsRequest, ListEventsResponse,
+    BeginCancelRequest, BeginConfirmRequest, BeginInitRequest, BeginResponse, ClaimRequest, ClaimResponse,
+    ClearTransactionsRequest, ClearTransactionsResponse, ComposeRequest, ComposeResponse, FinishRequest,
+    FinishResponse, GetTransactionRequest, GetTransactionResponse, GiveUpRequest, JoinRequest, JoinResponse,
+    LeaveRequest, LeaveResponse, ListDeadRequest, ListDeadResponse, ListEventsRequest, ListEventsResponse,
     ListTransactionsRequest, ListTransactionsResponse, MarkRequest, MarkResponse, RecordRequest,
     RecordResponse, RedriveRequest, RedriveResponse, RenewRequest, RenewResponse, SendRequest, SendResponse,
     mailbox_service_server::MailboxService,
@@ -21,14 +21,6 @@ use crate::{
 };
 
 const MOST_CLAIMED: u32 = 1_000;
-const MOST_LISTED: u32 = 1_000;
-const USUALLY_LISTED: u32 = 100;
-
-/// A page's size: what was asked for, within bounds.
-fn limit(asked: u32) -> u32 {
-    if asked == 0 { USUALLY_LISTED } else { asked.min(MOST_LISTED) }
-}
-
 #[tonic::async_trait]
 impl MailboxService for App {
     async fn join(&self, request: Request<JoinRequest>) -> Result<Response<JoinResponse>, Status> {
@@ -75,6 +67,20 @@ impl MailboxService for App {
         let request = request.into_inner();
         let message = decode::received(request.message)?;
         let intent = Intent::Confirm { order: request.order_id };
+        let begin = decode::begin(request.gateway, message, request.timestamp, intent, request.resume)?;
+        let ack_deadline = decode::duration(request.ack_deadline)?;
+        let verdict = begin.at;
+        let answer = self.begin(Begin { begin, ack_deadline }).await?;
+        Ok(Response::new(encode::begun(answer, verdict)))
+    }
+
+    async fn begin_cancel(
+        &self,
+        request: Request<BeginCancelRequest>,
+    ) -> Result<Response<BeginResponse>, Status> {
+        let request = request.into_inner();
+        let message = decode::received(request.message)?;
+        let intent = Intent::Cancel { order: request.order_id, reason: decode::text(request.reason) };
         let begin = decode::begin(request.gateway, message, request.timestamp, intent, request.resume)?;
         let ack_deadline = decode::duration(request.ack_deadline)?;
         let verdict = begin.at;
@@ -146,7 +152,7 @@ impl MailboxService for App {
         &self,
         request: Request<ListDeadRequest>,
     ) -> Result<Response<ListDeadResponse>, Status> {
-        let letters = self.store.dead(limit(request.into_inner().limit)).await?;
+        let letters = self.store.dead(decode::limit(request.into_inner().limit)).await?;
         Ok(Response::new(ListDeadResponse { letters: letters.into_iter().map(encode::dead).collect() }))
     }
 
@@ -164,7 +170,7 @@ impl MailboxService for App {
             scope: decode::scope(&request.bap_id, &request.transaction_id)?,
             buyer_view: request.buyer_view,
             after: request.after_seq,
-            limit: limit(request.limit),
+            limit: decode::limit(request.limit),
         };
         let page = self.store.events(&query).await?;
         Ok(Response::new(encode::events(page, &request.transaction_id)))
@@ -177,7 +183,7 @@ impl MailboxService for App {
         let request = request.into_inner();
         let bap = decode::participant(&request.bap_id)?;
         let behind = decode::cursor(&request.cursor)?;
-        let page = self.store.transactions(&bap, behind, limit(request.limit)).await?;
+        let page = self.store.transactions(&bap, behind, decode::limit(request.limit)).await?;
         Ok(Response::new(encode::transactions(page)))
     }
 
@@ -199,17 +205,8 @@ impl MailboxService for App {
         Ok(Response::new(ClearTransactionsResponse { cleared: self.store.clear(&bap).await? }))
     }
 
-    async fn begin_cancel(
-        &self,
-        _: Request<p2p_proto::order::BeginCancelRequest>,
-    ) -> Result<Response<BeginResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
-    }
-
-    async fn compose(
-        &self,
-        _: Request<p2p_proto::order::ComposeRequest>,
-    ) -> Result<Response<p2p_proto::order::ComposeResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+    async fn compose(&self, request: Request<ComposeRequest>) -> Result<Response<ComposeResponse>, Status> {
+        let delivery = self.store.compose(decode::compose(request.into_inner())?).await?;
+        Ok(Response::new(ComposeResponse { delivery: Some(encode::delivery(delivery)) }))
     }
 }

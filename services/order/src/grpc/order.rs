@@ -1,7 +1,9 @@
 //! OrderService.
 
 use p2p_proto::order::{
-    GetOrderRequest, GetOrderResponse, ListOrdersRequest, ListOrdersResponse, QuoteOrderRequest,
+    CancelOrderRequest, CancelOrderResponse, CheckInvariantsRequest, CheckInvariantsResponse,
+    CompleteOrderRequest, CompleteOrderResponse, GetOrderRequest, GetOrderResponse, ListOrdersRequest,
+    ListOrdersResponse, ListProviderOrdersRequest, ListProviderOrdersResponse, QuoteOrderRequest,
     QuoteOrderResponse, order_service_server::OrderService, quote_order_response,
 };
 use tonic::{Request, Response, Status};
@@ -45,29 +47,42 @@ impl OrderService for App {
 
     async fn list_provider_orders(
         &self,
-        _: Request<p2p_proto::order::ListProviderOrdersRequest>,
-    ) -> Result<Response<p2p_proto::order::ListProviderOrdersResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        request: Request<ListProviderOrdersRequest>,
+    ) -> Result<Response<ListProviderOrdersResponse>, Status> {
+        let request = request.into_inner();
+        let provider = decode::provider(&request.provider_id)?;
+        let behind = decode::order_cursor(&request.cursor)?;
+        let page =
+            self.store.provider_orders(provider.as_ref(), behind, decode::limit(request.page_size)).await?;
+        Ok(Response::new(encode::provider_orders(page)))
     }
 
     async fn complete_order(
         &self,
-        _: Request<p2p_proto::order::CompleteOrderRequest>,
-    ) -> Result<Response<p2p_proto::order::CompleteOrderResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        request: Request<CompleteOrderRequest>,
+    ) -> Result<Response<CompleteOrderResponse>, Status> {
+        let request = request.into_inner();
+        let seller = decode::provider(&request.provider_id)?;
+        let order = self.complete(&request.order_id, seller.as_ref()).await?;
+        Ok(Response::new(CompleteOrderResponse { order: Some(encode::order(order)) }))
     }
 
     async fn cancel_order(
         &self,
-        _: Request<p2p_proto::order::CancelOrderRequest>,
-    ) -> Result<Response<p2p_proto::order::CancelOrderResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        request: Request<CancelOrderRequest>,
+    ) -> Result<Response<CancelOrderResponse>, Status> {
+        let request = request.into_inner();
+        let seller = decode::provider(&request.provider_id)?;
+        let order = self.cancel(&request.order_id, seller.as_ref(), decode::text(request.reason)).await?;
+        Ok(Response::new(CancelOrderResponse { order: Some(encode::order(order)) }))
     }
 
     async fn check_invariants(
         &self,
-        _: Request<p2p_proto::order::CheckInvariantsRequest>,
-    ) -> Result<Response<p2p_proto::order::CheckInvariantsResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        request: Request<CheckInvariantsRequest>,
+    ) -> Result<Response<CheckInvariantsResponse>, Status> {
+        let quiet = request.into_inner().quiet.map(|quiet| decode::duration(Some(quiet))).transpose()?;
+        let checked = self.check(quiet.unwrap_or(self.quiet)).await?;
+        Ok(Response::new(encode::checked(checked)))
     }
 }

@@ -1,20 +1,24 @@
 //! One transaction over many operations: lock and load their trades, decide each in turn, write it all at once.
 
+use p2p_domain::{MessageId, OrderId};
 use p2p_runtime::{failpoint, postgres::TRIES};
 use sea_orm::{DatabaseConnection, DatabaseTransaction, TransactionTrait};
 use uuid::Uuid;
 
 use super::{
     load::{Loaded, load},
-    op::{Begin, Begun, Done, Finish, Mark, Op, Record, Recorded, Send, Sent},
+    op::{
+        Begin, Begun, Compose, Done, Finish, Mark, Op, Perform, Performed, Record, Recorded, Send, Sent,
+        Settle,
+    },
     row::{EventRow, InboxRow, InboxStatus, Lease, OutboxRow},
     save::{Writes, save},
 };
 use crate::{
     config::Periods,
     domain::{
-        Answer, Applied, Decision, GatewayId, Intent, Next, Received, Refusal, Reply, Status, TransactionKey,
-        Verdict,
+        Answer, Applied, Change, Decision, GatewayId, Intent, Next, Order, Received, Refusal, Reply, State,
+        Trade, TransactionKey, Verdict,
     },
     error::Error,
 };
@@ -65,6 +69,11 @@ async fn decide_and_save(
     Ok(done)
 }
 
+/// Where the orders of a trade stand.
+fn states(trade: &Trade) -> Vec<(OrderId, State)> {
+    trade.orders.iter().map(|order| (order.id, order.state.clone())).collect()
+}
+
 struct Batch {
     loaded: Loaded,
     writes: Writes,
@@ -79,6 +88,9 @@ impl Batch {
             Op::Finish(finish) => self.finish(finish).map(Done::Finished),
             Op::Send(send) => self.send(send).map(Done::Sent),
             Op::Mark(mark) => Ok(Done::Marked(self.mark(mark))),
+            Op::Perform(perform) => self.perform(perform).map(Done::Performed),
+            Op::Settle(settle) => self.settle(settle).map(|order| Done::Settled(Box::new(order))),
+            Op::Compose(compose) => self.compose(compose).map(|()| Done::Composed),
         }
     }
 
@@ -151,32 +163,95 @@ impl Batch {
 
     fn intend(&mut self, scope: &TransactionKey, intent: &Intent) -> Result<Decision, Error> {
         let trade = &mut self.loaded.trade(scope)?.trade;
-        let before = trade.orders.len();
+        let before = states(trade);
         let decision = trade.decide(intent);
-        match &decision {
-            Decision::Accept(Next::Reserve(order)) if trade.orders.len() > before => {
-                self.writes.orders.push(order.clone());
-            }
-            Decision::Accept(Next::Sell(order)) => self.writes.moved(order, Status::Pending),
-            Decision::Accept(_) | Decision::Refuse(_) => {}
-        }
+        self.write_changed(scope, &before)?;
         Ok(decision)
+    }
+
+    fn perform(&mut self, perform: &Perform) -> Result<Performed, Error> {
+        let loaded = self.loaded.trade(&perform.scope)?;
+        if loaded.has_open() {
+            return Ok(Performed::Busy);
+        }
+        let before = states(&loaded.trade);
+        let performed = match loaded.trade.perform(perform.order, &perform.deed) {
+            Ok(next) => Performed::Done(Box::new(next)),
+            Err(why) => Performed::Undone(why),
+        };
+        self.write_changed(&perform.scope, &before)?;
+        Ok(performed)
+    }
+
+    fn settle(&mut self, settle: &Settle) -> Result<Order, Error> {
+        self.apply(&settle.scope, &settle.change)?;
+        self.loaded.order(&settle.scope, settle.change.order).cloned()
+    }
+
+    fn apply(&mut self, scope: &TransactionKey, change: &Change) -> Result<(), Error> {
+        let trade = &mut self.loaded.trade(scope)?.trade;
+        let before = states(trade);
+        let order = trade.orders.iter_mut().find(|order| order.id == change.order);
+        let order = order.ok_or_else(|| Error::OrderNotFound(change.order.to_string()))?;
+        if order.apply(change) == Applied::Never {
+            let why = format!("is {}, not {}", order.state.status().as_str(), change.from.as_str());
+            return Err(Error::impossible("orders", change.order, why));
+        }
+        self.write_changed(scope, &before)
+    }
+
+    /// Writes the orders of a trade that are new or elsewhere than before, and what their buyer is told unasked.
+    fn write_changed(&mut self, scope: &TransactionKey, before: &[(OrderId, State)]) -> Result<(), Error> {
+        let orders = self.loaded.trade(scope)?.trade.orders.clone();
+        for order in &orders {
+            match before.iter().find(|(id, _)| *id == order.id) {
+                None => self.writes.orders.push(order.clone()),
+                Some((_, state)) if *state != order.state => {
+                    self.writes.moved(order, state.status());
+                    if let Some((action, message)) = order.unsolicited() {
+                        self.say_unasked(order, action, message);
+                    }
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Files what the buyer is told unasked; whichever gateway claims it gives it its text.
+    fn say_unasked(&mut self, order: &Order, action: &str, message: MessageId) {
+        self.writes.outbox.push(OutboxRow {
+            id: Uuid::new_v4(),
+            scope: order.scope.clone(),
+            event: None,
+            order: Some(order.id),
+            action: action.to_owned(),
+            message,
+            uri: String::new(),
+            due_at: self.loaded.now,
+            expires_at: None,
+            lease: Lease::default(),
+        });
+    }
+
+    fn compose(&mut self, compose: &Compose) -> Result<(), Error> {
+        let lost = || Error::LeaseLost(compose.delivery.to_string());
+        let known = self.loaded.delivery(compose.delivery, &compose.gateway).ok_or_else(lost)?;
+        if !known.has_text {
+            let scope = known.scope.clone();
+            known.has_text = true;
+            let (seq, buyer_seq) = self.loaded.trade(&scope)?.next(false);
+            let event = EventRow::outbound(&scope, &compose.message, "", seq, buyer_seq);
+            self.writes.composed.push((compose.delivery, event.id, compose.message.uri.clone()));
+            self.writes.events.push(event);
+        }
+        Ok(())
     }
 
     fn finish(&mut self, finish: &Finish) -> Result<Uuid, Error> {
         let accepted_at = self.loaded.leased(&finish.key, &finish.scope, &finish.gateway)?.created_at;
         if let Some(change) = &finish.change {
-            let trade = &mut self.loaded.trade(&finish.scope)?.trade;
-            let order = trade.orders.iter_mut().find(|order| order.id == change.order);
-            let order = order.ok_or_else(|| Error::OrderNotFound(change.order.to_string()))?;
-            match order.apply(change) {
-                Applied::Now => self.writes.moved(order, change.from),
-                Applied::Before => {}
-                Applied::Never => {
-                    let why = format!("is {}, not {}", order.state.status().as_str(), change.from.as_str());
-                    return Err(Error::impossible("orders", change.order, why));
-                }
-            }
+            self.apply(&finish.scope, change)?;
         }
         if let Some(quote) = &finish.quote {
             self.writes.quotes.push((finish.scope.clone(), quote.clone()));
@@ -263,7 +338,8 @@ impl Batch {
         let row = OutboxRow {
             id: Uuid::new_v4(),
             scope: scope.clone(),
-            event: event.id,
+            event: Some(event.id),
+            order: None,
             action: message.action.clone(),
             message: message.message.clone(),
             uri: message.uri.clone(),

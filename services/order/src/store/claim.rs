@@ -2,12 +2,14 @@
 //! for nobody.
 
 use chrono::{DateTime, Utc};
+use p2p_domain::OrderId;
+use p2p_runtime::chain;
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
 use super::{Store, millis, row, sql};
 use crate::{
-    domain::{Delivery, GatewayId, InboxKey, Received},
+    domain::{Delivery, GatewayId, InboxKey, Received, TransactionKey, Unsolicited},
     error::Error,
 };
 
@@ -143,7 +145,7 @@ impl Store {
                        AND (c.lease_until <= now() OR c.lease_gateway = $1 AND c.lease_incarnation < $2)
                      ORDER BY c.due_at LIMIT $4 FOR UPDATE SKIP LOCKED)
                  RETURNING o.*)
-             SELECT c.*, e.raw_json FROM claimed c JOIN orders.events e ON e.id = c.event_id ORDER BY c.due_at",
+             SELECT c.*, e.raw_json FROM claimed c LEFT JOIN orders.events e ON e.id = c.event_id ORDER BY c.due_at",
             [
                 gateway.id.clone().into(),
                 gateway.incarnation.into(),
@@ -152,7 +154,52 @@ impl Store {
             ],
         );
         let found = self.db.query_all_raw(statement).await?;
-        found.iter().map(row::delivery).collect()
+        let mut deliveries = Vec::with_capacity(found.len());
+        for found in &found {
+            let mut delivery = row::delivery(found)?;
+            if found.try_get::<Option<Uuid>>("", "event_id")?.is_none() {
+                let order = OrderId(found.try_get("", "order_id")?);
+                match self.unsolicited(&delivery.scope, order).await {
+                    Ok(unsolicited) => delivery.unsolicited = Some(Box::new(unsolicited)),
+                    Err(error @ Error::ImpossibleRow { .. }) => {
+                        tracing::error!(%order, error = %chain(&error), "its buyer cannot be told");
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            deliveries.push(delivery);
+        }
+        Ok(deliveries)
+    }
+
+    /// What there is to be said about an order, and the init that made it.
+    async fn unsolicited(&self, scope: &TransactionKey, order: OrderId) -> Result<Unsolicited, Error> {
+        let inits = sql(
+            "SELECT message_id, raw_json FROM orders.events
+             WHERE bap_id = $1 AND transaction_id = $2 AND action = 'init' AND direction = 'INBOUND'",
+            [scope.bap.to_string().into(), scope.transaction.to_string().into()],
+        );
+        for found in self.db.query_all_raw(inits).await? {
+            if OrderId::of_init(&scope.bap, &scope.transaction, &row::message_id(&found)?) == order {
+                let order = self.order(scope, &order.to_string()).await?;
+                return Ok(Unsolicited { order, init_body: found.try_get("", "raw_json")? });
+            }
+        }
+        Err(Error::impossible("orders", order, "was made by no init"))
+    }
+
+    /// A delivery with its text.
+    ///
+    /// # Errors
+    /// When there is none, or the database fails.
+    pub(super) async fn delivery(&self, id: Uuid) -> Result<Delivery, Error> {
+        let statement = sql(
+            "SELECT o.*, e.raw_json FROM orders.outbox o JOIN orders.events e ON e.id = o.event_id WHERE o.id = $1",
+            [id.into()],
+        );
+        let found = self.db.query_one_raw(statement).await?;
+        row::delivery(&found.ok_or_else(|| Error::impossible("outbox", id, "has no text"))?)
     }
 
     /// Prolongs leases that the gateway still has. Answers how many.

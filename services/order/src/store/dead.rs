@@ -25,7 +25,7 @@ impl Store {
     /// When the database fails or a row cannot be.
     pub async fn dead(&self, limit: u32) -> Result<Vec<DeadLetter>, Error> {
         let statement = sql(
-            "SELECT o.*, e.raw_json FROM orders.outbox o JOIN orders.events e ON e.id = o.event_id
+            "SELECT o.*, e.raw_json FROM orders.outbox o LEFT JOIN orders.events e ON e.id = o.event_id
              WHERE o.status = 'DEAD' ORDER BY o.updated_at DESC, o.id LIMIT $1",
             [i64::from(limit).into()],
         );

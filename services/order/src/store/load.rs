@@ -26,8 +26,15 @@ pub(super) struct Loaded {
     pub now: DateTime<Utc>,
     pub trades: BTreeMap<TransactionKey, LoadedTrade>,
     pub inbox: HashMap<InboxKey, InboxRow>,
-    /// Deliveries that are marked with a refusal.
-    refused: HashMap<Uuid, (TransactionKey, Lease)>,
+    /// Deliveries that are marked with a refusal, or get their text.
+    deliveries: HashMap<Uuid, LoadedDelivery>,
+}
+
+/// An outbox row.
+pub(super) struct LoadedDelivery {
+    pub scope: TransactionKey,
+    lease: Lease,
+    pub has_text: bool,
 }
 
 /// A trade's row and what belongs to it.
@@ -89,12 +96,17 @@ impl Loaded {
         Ok(())
     }
 
+    /// The open outbox row, if the gateway still has its lease.
+    pub fn delivery(&mut self, id: Uuid, by: &GatewayId) -> Option<&mut LoadedDelivery> {
+        self.deliveries.get_mut(&id).filter(|delivery| delivery.lease.is_of(by))
+    }
+
     /// Counts a refusal that the buyer's side heard; 0 when the gateway has lost the delivery.
     pub fn refused(&mut self, delivery: Uuid, by: &GatewayId) -> i64 {
-        let Some((scope, _)) = self.refused.get(&delivery).filter(|(_, lease)| lease.is_of(by)) else {
+        let Some(scope) = self.delivery(delivery, by).map(|delivery| delivery.scope.clone()) else {
             return 0;
         };
-        let Some(trade) = self.trades.get_mut(scope) else { return 0 };
+        let Some(trade) = self.trades.get_mut(&scope) else { return 0 };
         trade.buyer_seq += 1;
         trade.buyer_seq
     }
@@ -103,9 +115,9 @@ impl Loaded {
 /// Locks the trades in the order of their keys, making the new ones, and then reads what the operations need: in
 /// later statements, which see what others committed before they gave up the locks.
 pub(super) async fn load(tx: &DatabaseTransaction, periods: Periods, ops: &[Op]) -> Result<Loaded, Error> {
-    let refused = refused_deliveries(tx, ops).await?;
+    let deliveries = deliveries(tx, ops).await?;
     let scopes: BTreeSet<&TransactionKey> =
-        ops.iter().filter_map(scope).chain(refused.values().map(|(scope, _)| scope)).collect();
+        ops.iter().filter_map(scope).chain(deliveries.values().map(|delivery| &delivery.scope)).collect();
     let mut loaded = Loaded::default();
     lock(tx, periods, &scopes, &mut loaded).await?;
     let new = missing(&scopes, &loaded);
@@ -113,7 +125,7 @@ pub(super) async fn load(tx: &DatabaseTransaction, periods: Periods, ops: &[Op])
     // What another writer has made meanwhile.
     lock(tx, periods, &missing(&new, &loaded), &mut loaded).await?;
     drop(scopes);
-    loaded.refused = refused;
+    loaded.deliveries = deliveries;
     inbox(tx, ops, &mut loaded).await?;
     orders_and_quotes(tx, ops, &mut loaded).await?;
     Ok(loaded)
@@ -129,7 +141,9 @@ fn scope(op: &Op) -> Option<&TransactionKey> {
         Op::Begin(begin) => Some(&begin.message.scope),
         Op::Finish(finish) => Some(&finish.scope),
         Op::Send(send) => Some(&send.scope),
-        Op::Mark(_) => None,
+        Op::Perform(perform) => Some(&perform.scope),
+        Op::Settle(settle) => Some(&settle.scope),
+        Op::Mark(_) | Op::Compose(_) => None,
     }
 }
 
@@ -211,18 +225,19 @@ async fn inbox(tx: &DatabaseTransaction, ops: &[Op], loaded: &mut Loaded) -> Res
             Op::Record(record) => Some(&record.message.key),
             Op::Begin(begin) => Some(&begin.message.key),
             Op::Finish(finish) => Some(&finish.key),
-            Op::Send(_) | Op::Mark(_) => None,
+            Op::Send(_) | Op::Mark(_) | Op::Perform(_) | Op::Settle(_) | Op::Compose(_) => None,
         })
         .collect();
-    if keys.is_empty() {
+    let waiting = scopes_of(ops, |op| match op {
+        Op::Record(record) => record.message.waits_for_earlier(),
+        Op::Begin(_) | Op::Finish(_) | Op::Perform(_) => true,
+        Op::Send(_) | Op::Mark(_) | Op::Settle(_) | Op::Compose(_) => false,
+    });
+    if keys.is_empty() && waiting.is_empty() {
         return Ok(());
     }
     let column = |of: fn(&InboxKey) -> String| keys.iter().map(|key| of(key)).collect::<Vec<_>>();
-    let (baps, transactions) = columns(scopes_of(ops, |op| match op {
-        Op::Record(record) => record.message.waits_for_earlier(),
-        Op::Begin(_) | Op::Finish(_) => true,
-        Op::Send(_) | Op::Mark(_) => false,
-    }));
+    let (baps, transactions) = columns(waiting);
     let statement = sql(
         "SELECT i.*, encode(i.digest, 'hex') AS digest_hex
          FROM unnest($1::text[], $2::text[], $3::text[]) AS k (sender, action, message_id)
@@ -253,9 +268,9 @@ async fn inbox(tx: &DatabaseTransaction, ops: &[Op], loaded: &mut Loaded) -> Res
 /// The trades' orders, and the quotes that are still honoured where an order may be made.
 async fn orders_and_quotes(tx: &DatabaseTransaction, ops: &[Op], loaded: &mut Loaded) -> Result<(), Error> {
     let with_orders = scopes_of(ops, |op| match op {
-        Op::Begin(_) => true,
+        Op::Begin(_) | Op::Perform(_) | Op::Settle(_) => true,
         Op::Finish(finish) => finish.change.is_some(),
-        Op::Record(_) | Op::Send(_) | Op::Mark(_) => false,
+        Op::Record(_) | Op::Send(_) | Op::Mark(_) | Op::Compose(_) => false,
     });
     if with_orders.is_empty() {
         return Ok(());
@@ -267,13 +282,13 @@ async fn orders_and_quotes(tx: &DatabaseTransaction, ops: &[Op], loaded: &mut Lo
     let (baps, transactions) = columns(with_orders);
     let (quote_baps, quote_transactions) = columns(with_quotes);
     let statement = sql(
-        "SELECT o.id, o.bap_id, o.transaction_id, o.items_json, o.quote_json, o.status, o.reason, o.hold_until,
-                o.created_at, o.updated_at
+        "SELECT o.id, o.bap_id, o.transaction_id, o.items_json, o.quote_json, o.status, o.reason, o.cancelled_by,
+                o.cancelled_from, o.hold_until, o.created_at, o.updated_at
          FROM unnest($1::text[], $2::text[]) AS k (bap_id, transaction_id)
          JOIN orders.orders o ON o.bap_id = k.bap_id AND o.transaction_id = k.transaction_id
          UNION ALL
-         SELECT q.id, q.bap_id, q.transaction_id, q.items_json, q.quote_json, 'QUOTE', '', q.valid_until,
-                q.created_at, q.created_at
+         SELECT q.id, q.bap_id, q.transaction_id, q.items_json, q.quote_json, 'QUOTE', '', NULL, NULL,
+                q.valid_until, q.created_at, q.created_at
          FROM unnest($3::text[], $4::text[]) AS k (bap_id, transaction_id)
          JOIN orders.quotes q ON q.bap_id = k.bap_id AND q.transaction_id = k.transaction_id
          WHERE q.valid_until > now()",
@@ -304,24 +319,21 @@ fn scopes_of(ops: &[Op], wanted: impl Fn(&Op) -> bool) -> BTreeSet<&TransactionK
     ops.iter().filter(|op| wanted(op)).filter_map(scope).collect()
 }
 
-async fn refused_deliveries(
-    tx: &DatabaseTransaction,
-    ops: &[Op],
-) -> Result<HashMap<Uuid, (TransactionKey, Lease)>, Error> {
+async fn deliveries(tx: &DatabaseTransaction, ops: &[Op]) -> Result<HashMap<Uuid, LoadedDelivery>, Error> {
     let refused = |(id, result): &(Uuid, MarkResult)| result.refusal().map(|_| *id);
-    let ids: Vec<Uuid> = ops
-        .iter()
-        .filter_map(|op| match op {
-            Op::Mark(mark) => Some(mark.marks.iter().filter_map(refused)),
-            Op::Record(_) | Op::Begin(_) | Op::Finish(_) | Op::Send(_) => None,
-        })
-        .flatten()
-        .collect();
+    let mut ids: Vec<Uuid> = Vec::new();
+    for op in ops {
+        match op {
+            Op::Mark(mark) => ids.extend(mark.marks.iter().filter_map(refused)),
+            Op::Compose(compose) => ids.push(compose.delivery),
+            Op::Record(_) | Op::Begin(_) | Op::Finish(_) | Op::Send(_) | Op::Perform(_) | Op::Settle(_) => {}
+        }
+    }
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
     let statement = sql(
-        "SELECT id, bap_id, transaction_id, lease_gateway, lease_incarnation
+        "SELECT id, bap_id, transaction_id, lease_gateway, lease_incarnation, event_id IS NOT NULL AS has_text
          FROM orders.outbox WHERE id = ANY($1::uuid[]) AND status = 'PENDING'",
         [ids.into()],
     );
@@ -331,7 +343,9 @@ async fn refused_deliveries(
             gateway: row.try_get("", "lease_gateway")?,
             incarnation: row.try_get("", "lease_incarnation")?,
         };
-        found.insert(row.try_get("", "id")?, (row::scope(&row)?, lease));
+        let delivery =
+            LoadedDelivery { scope: row::scope(&row)?, lease, has_text: row.try_get("", "has_text")? };
+        found.insert(row.try_get("", "id")?, delivery);
     }
     Ok(found)
 }

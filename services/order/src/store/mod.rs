@@ -1,8 +1,10 @@
 //! The only place that knows SQL and sea-orm.
 
 mod batch;
+mod check;
 mod claim;
 mod dead;
+mod ends;
 mod json;
 mod load;
 mod op;
@@ -16,8 +18,9 @@ use sea_orm::{DatabaseConnection, DbBackend, Statement, Value};
 
 pub use claim::Claimed;
 pub use dead::DeadLetter;
-pub use op::{Begin, Finish, Mark, Record, Recorded, Send};
-pub use read::{Event, EventPage, EventQuery, TransactionPage, TransactionRow};
+pub use ends::Untold;
+pub use op::{Begin, Compose, Finish, Mark, Perform, Performed, Record, Recorded, Send, Settle};
+pub use read::{Event, EventPage, EventQuery, OrderPage, TransactionPage, TransactionRow};
 
 use crate::config::Periods;
 

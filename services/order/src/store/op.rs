@@ -1,11 +1,12 @@
 //! What the writer is asked to commit, and what it answers.
 
 use chrono::{DateTime, Utc};
+use p2p_domain::OrderId;
 use uuid::Uuid;
 
 use crate::domain::{
-    Answer, Change, GatewayId, InboxKey, Intent, MarkResult, Next, Quote, Received, Reply, TransactionKey,
-    Verdict,
+    Answer, Change, Deed, GatewayId, InboxKey, Intent, MarkResult, Next, Order, Quote, Received, Reply,
+    TransactionKey, Undone, Verdict,
 };
 
 /// A message with its verdict, and the callback to it.
@@ -108,6 +109,48 @@ pub struct Mark {
     pub marks: Vec<(Uuid, MarkResult)>,
 }
 
+/// Something that is done with an order and that no message asks for.
+#[derive(Debug, Clone)]
+pub struct Perform {
+    /// Its trade.
+    pub scope: TransactionKey,
+    /// Which order.
+    pub order: OrderId,
+    /// What is done.
+    pub deed: Deed,
+}
+
+/// What it came to.
+#[derive(Debug, Clone)]
+pub enum Performed {
+    /// It is committed; to be done next.
+    Done(Box<Next>),
+    /// An action of the trade is under way.
+    Busy,
+    /// There is no such order, or it stands elsewhere.
+    Undone(Undone),
+}
+
+/// A change of an order that follows from the catalog's answer.
+#[derive(Debug, Clone)]
+pub struct Settle {
+    /// Its trade.
+    pub scope: TransactionKey,
+    /// What becomes of the order.
+    pub change: Change,
+}
+
+/// The text of a message that the seller's side says unasked.
+#[derive(Debug, Clone)]
+pub struct Compose {
+    /// Who has composed it.
+    pub gateway: GatewayId,
+    /// The outbox row.
+    pub delivery: Uuid,
+    /// Where to, and the exact text.
+    pub message: Reply,
+}
+
 /// One thing to commit.
 #[derive(Debug, Clone)]
 pub(super) enum Op {
@@ -116,6 +159,9 @@ pub(super) enum Op {
     Finish(Finish),
     Send(Send),
     Mark(Mark),
+    Perform(Perform),
+    Settle(Settle),
+    Compose(Compose),
 }
 
 /// What was committed.
@@ -126,4 +172,7 @@ pub(super) enum Done {
     Finished(Uuid),
     Sent(Sent),
     Marked(Vec<i64>),
+    Performed(Performed),
+    Settled(Box<Order>),
+    Composed,
 }

@@ -1,7 +1,7 @@
 //! What is read beside the writer.
 
 use chrono::{DateTime, Utc};
-use p2p_domain::{MessageId, OrderId, ParticipantId, TransactionId};
+use p2p_domain::{MessageId, OrderId, ParticipantId, ProviderId, TransactionId};
 use p2p_runtime::postgres::TRIES;
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
@@ -75,7 +75,48 @@ pub struct TransactionPage {
     pub more: bool,
 }
 
+/// A page of a seller's orders.
+#[derive(Debug)]
+pub struct OrderPage {
+    /// Newest first.
+    pub orders: Vec<Order>,
+    /// More follow.
+    pub more: bool,
+}
+
 impl Store {
+    /// The orders of a seller, or of all, newest first, behind the given one.
+    ///
+    /// # Errors
+    /// When the database fails or a row cannot be.
+    pub async fn provider_orders(
+        &self,
+        provider: Option<&ProviderId>,
+        behind: Option<(DateTime<Utc>, OrderId)>,
+        limit: u32,
+    ) -> Result<OrderPage, Error> {
+        let (at, id) = behind.unwrap_or((DateTime::<Utc>::MAX_UTC, OrderId(Uuid::max())));
+        let (at, id, read) = (at.into(), id.0.into(), (i64::from(limit) + 1).into());
+        // One plan each: no index serves both.
+        let statement = match provider {
+            Some(provider) => sql(
+                "SELECT * FROM orders.orders WHERE provider_id = $4 AND (created_at, id) < ($1, $2)
+                 ORDER BY created_at DESC, id DESC LIMIT $3",
+                [at, id, read, provider.to_string().into()],
+            ),
+            None => sql(
+                "SELECT * FROM orders.orders WHERE (created_at, id) < ($1, $2)
+                 ORDER BY created_at DESC, id DESC LIMIT $3",
+                [at, id, read],
+            ),
+        };
+        let mut orders: Vec<Order> =
+            self.db.query_all_raw(statement).await?.iter().map(row::order).collect::<Result<_, _>>()?;
+        let more = orders.len() > limit as usize;
+        orders.truncate(limit as usize);
+        Ok(OrderPage { orders, more })
+    }
+
     /// An order under its own trade.
     ///
     /// # Errors

@@ -9,7 +9,8 @@ use uuid::Uuid;
 use super::json;
 use crate::{
     domain::{
-        Delivery, GatewayId, InboxKey, Order, Received, Refusal, Reply, State, TransactionKey, Verdict,
+        Cancellation, Delivery, GatewayId, InboxKey, Order, Party, Received, Refusal, Reply, State, Status,
+        TransactionKey, Verdict,
     },
     error::Error,
 };
@@ -147,7 +148,10 @@ impl EventRow {
 pub(super) struct OutboxRow {
     pub id: Uuid,
     pub scope: TransactionKey,
-    pub event: Uuid,
+    /// Its text; none while it is to be composed.
+    pub event: Option<Uuid>,
+    /// What the message is about that nobody asked for.
+    pub order: Option<OrderId>,
     pub action: String,
     pub message: MessageId,
     pub uri: String,
@@ -192,7 +196,10 @@ pub(super) fn order(row: &QueryResult) -> Result<Order, Error> {
         "PENDING" => State::Pending { hold_until },
         "ACTIVE" => State::Active,
         "COMPLETED" => State::Completed,
-        "CANCELLED" => State::Cancelled { reason: row.try_get("", "reason")? },
+        "CANCELLING" => State::Cancelling(cancellation(id, row)?),
+        "CANCELLED" => State::Cancelled(cancellation(id, row)?),
+        "EXPIRING" => State::Expiring { hold_until },
+        "EXPIRED" => State::Expired,
         other => return Err(Error::impossible("orders", id, format!("status {other}"))),
     };
     Ok(Order {
@@ -205,7 +212,26 @@ pub(super) fn order(row: &QueryResult) -> Result<Order, Error> {
     })
 }
 
-/// A row of `outbox` with its event's text.
+fn cancellation(id: Uuid, row: &QueryResult) -> Result<Cancellation, Error> {
+    let by: Option<String> = row.try_get("", "cancelled_by")?;
+    let by = match by.as_deref() {
+        Some("BUYER") => Party::Buyer,
+        Some("SELLER") => Party::Seller,
+        // Nobody else could give an order up before that was noted.
+        Some("PLATFORM") | None => Party::Platform,
+        Some(other) => return Err(Error::impossible("orders", id, format!("cancelled by {other}"))),
+    };
+    let from: Option<String> = row.try_get("", "cancelled_from")?;
+    let from = match from.as_deref() {
+        Some("DRAFT") | None => Status::Draft,
+        Some("PENDING") => Status::Pending,
+        Some("ACTIVE") => Status::Active,
+        Some(other) => return Err(Error::impossible("orders", id, format!("cancelled from {other}"))),
+    };
+    Ok(Cancellation { by, from, reason: row.try_get("", "reason")? })
+}
+
+/// A row of `outbox` with its event's text, which is empty while it is to be composed.
 pub(super) fn delivery(row: &QueryResult) -> Result<Delivery, Error> {
     let attempts: i32 = row.try_get("", "attempts")?;
     Ok(Delivery {
@@ -214,7 +240,8 @@ pub(super) fn delivery(row: &QueryResult) -> Result<Delivery, Error> {
         action: row.try_get("", "action")?,
         message: message_id(row)?,
         uri: row.try_get("", "uri")?,
-        body: row.try_get("", "raw_json")?,
+        body: row.try_get::<Option<String>>("", "raw_json")?.unwrap_or_default(),
         attempts: attempts.unsigned_abs(),
+        unsolicited: None,
     })
 }

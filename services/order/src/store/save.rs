@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     config::Periods,
-    domain::{GatewayId, InboxKey, MarkResult, Order, Quote, State, Status, TransactionKey},
+    domain::{Cancellation, GatewayId, InboxKey, MarkResult, Order, Quote, Status, TransactionKey},
     error::Error,
 };
 
@@ -33,6 +33,8 @@ pub(super) struct Writes {
     pub quotes: Vec<(TransactionKey, Quote)>,
     pub outbox: Vec<OutboxRow>,
     pub marks: Vec<(Uuid, GatewayId, MarkResult)>,
+    /// Deliveries that had no text, with their events and where they go.
+    pub composed: Vec<(Uuid, Uuid, String)>,
 }
 
 impl Writes {
@@ -62,6 +64,7 @@ pub(super) async fn save(
     inbox_status(&mut changed, &writes.inbox_status);
     moved(&mut changed, loaded, &writes.moved)?;
     marks(&mut changed, &writes.marks);
+    composed(&mut changed, &writes.composed);
     if !changed.execute(tx).await? {
         return Err(Error::LostRace);
     }
@@ -168,11 +171,9 @@ fn inbox_status(parts: &mut Parts, rows: &[(InboxKey, InboxStatus)]) {
     );
 }
 
+/// Where there is none any more, the row keeps the last one.
 fn hold_until(order: &Order) -> DateTime<Utc> {
-    match order.state {
-        State::Draft { hold_until } | State::Pending { hold_until } => hold_until,
-        State::Active | State::Completed | State::Cancelled { .. } => order.updated_at,
-    }
+    order.state.hold_until().unwrap_or(order.updated_at)
 }
 
 fn orders(parts: &mut Parts, rows: &[Order]) {
@@ -213,25 +214,30 @@ fn moved(
 ) -> Result<(), Error> {
     let rows = moved.iter().map(|(id, (scope, from))| Ok((loaded.order(scope, *id)?, *from)));
     let rows: Vec<(&Order, Status)> = rows.collect::<Result<_, Error>>()?;
-    let reason = |(order, _): &(&Order, Status)| match &order.state {
-        State::Cancelled { reason } => reason.clone(),
-        State::Draft { .. } | State::Pending { .. } | State::Active | State::Completed => String::new(),
+    let cancelled = |of: fn(&Cancellation) -> String| {
+        column(&rows, move |(order, _)| order.state.cancellation().map(of).unwrap_or_default())
     };
     parts.push_exactly(
         rows.len(),
         "UPDATE orders.orders o
          SET status = k.next, reason = k.reason, updated_at = k.updated_at,
-             hold_until = CASE WHEN k.next IN ('DRAFT', 'PENDING') THEN k.hold_until ELSE o.hold_until END
-         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[])
-              AS k (id, previous, next, reason, updated_at, hold_until)
+             hold_until = CASE WHEN k.next IN ('DRAFT', 'PENDING') THEN k.hold_until ELSE o.hold_until END,
+             cancelled_by = nullif(k.cancelled_by, ''), cancelled_from = nullif(k.cancelled_from, ''),
+             outcome = nullif(k.outcome, '')
+         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[],
+                     $7::text[], $8::text[], $9::text[])
+              AS k (id, previous, next, reason, updated_at, hold_until, cancelled_by, cancelled_from, outcome)
          WHERE o.id = k.id AND o.status = k.previous",
         [
             column(&rows, |(order, _)| order.id.0),
             column(&rows, |(_, from)| from.as_str().to_owned()),
             column(&rows, |(order, _)| order.state.status().as_str().to_owned()),
-            column(&rows, reason),
+            cancelled(|c| c.reason.clone()),
             column(&rows, |(order, _)| order.updated_at),
             column(&rows, |(order, _)| hold_until(order)),
+            cancelled(|c| c.by.as_str().to_owned()),
+            cancelled(|c| c.from.as_str().to_owned()),
+            column(&rows, |(order, _)| order.outcome().map(|o| o.as_str().to_owned()).unwrap_or_default()),
         ],
     );
     Ok(())
@@ -259,19 +265,21 @@ fn outbox(parts: &mut Parts, periods: Periods, rows: &[OutboxRow]) {
     parts.push_exactly(
         rows.len(),
         "INSERT INTO orders.outbox (id, bap_id, transaction_id, event_id, action, message_id, uri, status, due_at,
-                                    expires_at, lease_gateway, lease_incarnation, lease_until)
-         SELECT k.id, k.bap_id, k.transaction_id, k.event_id, k.action, k.message_id, k.uri, 'PENDING', k.due_at,
-                nullif(k.expires_at, k.due_at), k.lease_gateway, k.lease_incarnation,
-                greatest(k.due_at, now()) + $12 * interval '1 millisecond'
+                                    expires_at, lease_gateway, lease_incarnation, lease_until, order_id)
+         SELECT k.id, k.bap_id, k.transaction_id, nullif(k.event_id, $14), k.action, k.message_id, k.uri, 'PENDING',
+                k.due_at, nullif(k.expires_at, k.due_at), k.lease_gateway, k.lease_incarnation,
+                CASE k.lease_gateway WHEN '' THEN now()
+                     ELSE greatest(k.due_at, now()) + $12 * interval '1 millisecond' END,
+                nullif(k.order_id, $14)
          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::text[],
-                     $8::timestamptz[], $9::timestamptz[], $10::text[], $11::bigint[])
+                     $8::timestamptz[], $9::timestamptz[], $10::text[], $11::bigint[], $13::uuid[])
               AS k (id, bap_id, transaction_id, event_id, action, message_id, uri, due_at, expires_at, lease_gateway,
-                    lease_incarnation)",
+                    lease_incarnation, order_id)",
         [
             column(rows, |r| r.id),
             column(rows, |r| r.scope.bap.to_string()),
             column(rows, |r| r.scope.transaction.to_string()),
-            column(rows, |r| r.event),
+            column(rows, |r| r.event.unwrap_or_default()),
             column(rows, |r| r.action.clone()),
             column(rows, |r| r.message.to_string()),
             column(rows, |r| r.uri.clone()),
@@ -281,6 +289,23 @@ fn outbox(parts: &mut Parts, periods: Periods, rows: &[OutboxRow]) {
             column(rows, |r| r.lease.gateway.clone()),
             column(rows, |r| r.lease.incarnation),
             millis(periods.lease).into(),
+            column(rows, |r| r.order.map_or(Uuid::nil(), |order| order.0)),
+            Uuid::nil().into(),
+        ],
+    );
+}
+
+/// Texts for what had none. A text that another writer has stored meanwhile is a lost race.
+fn composed(parts: &mut Parts, rows: &[(Uuid, Uuid, String)]) {
+    parts.push_exactly(
+        rows.len(),
+        "UPDATE orders.outbox o SET event_id = k.event_id, uri = k.uri, updated_at = now()
+         FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS k (id, event_id, uri)
+         WHERE o.id = k.id AND o.event_id IS NULL",
+        [
+            column(rows, |(id, _, _)| *id),
+            column(rows, |(_, event, _)| *event),
+            column(rows, |(_, _, uri)| uri.clone()),
         ],
     );
 }

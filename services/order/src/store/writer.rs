@@ -9,9 +9,16 @@ use uuid::Uuid;
 
 use super::{
     Store, batch,
-    op::{Begin, Begun, Done, Finish, Mark, Op, Record, Recorded, Send, Sent},
+    op::{
+        Begin, Begun, Compose, Done, Finish, Mark, Op, Perform, Performed, Record, Recorded, Send, Sent,
+        Settle,
+    },
 };
-use crate::{config::Periods, domain::Answer, error::Error};
+use crate::{
+    config::Periods,
+    domain::{Answer, Delivery, Order},
+    error::Error,
+};
 
 /// Commits operations in one transaction.
 pub(super) struct Batches {
@@ -71,6 +78,33 @@ impl Store {
     /// When it is not known to be stored.
     pub async fn send(&self, send: Send) -> Result<Sent, Error> {
         submit!(self, Send(send), Done::Sent(sent) => sent)
+    }
+
+    /// Does something with an order that no message asks for.
+    ///
+    /// # Errors
+    /// When nothing is known to be stored.
+    pub async fn perform(&self, perform: Perform) -> Result<Performed, Error> {
+        submit!(self, Perform(perform), Done::Performed(performed) => performed)
+    }
+
+    /// Commits what the catalog's answer means for an order. Answers the order as it is now.
+    ///
+    /// # Errors
+    /// When the order is elsewhere, or nothing is known to be stored.
+    pub async fn settle(&self, settle: Settle) -> Result<Order, Error> {
+        submit!(self, Settle(settle), Done::Settled(order) => *order)
+    }
+
+    /// Gives a delivery its text, once. Answers it with the text that was stored first.
+    ///
+    /// # Errors
+    /// When the lease was lost, or nothing is known to be stored.
+    pub async fn compose(&self, compose: Compose) -> Result<Delivery, Error> {
+        let id = compose.delivery;
+        let composed: Result<(), Error> = submit!(self, Compose(compose), Done::Composed => ());
+        composed?;
+        self.delivery(id).await
     }
 
     /// Notes how deliveries went. Answers the buyer_seq of each mark with a refusal.

@@ -37,7 +37,13 @@ impl<K: Kind> Id<K> {
 
     /// A new random one.
     pub fn random() -> Self {
-        Self(Uuid::new_v4().to_string().into(), PhantomData)
+        Uuid::new_v4().into()
+    }
+}
+
+impl<K> From<Uuid> for Id<K> {
+    fn from(uuid: Uuid) -> Self {
+        Self(uuid.to_string().into(), PhantomData)
     }
 }
 

@@ -293,3 +293,40 @@ fn span(name: &str, window: &Window) -> Result<TimeWindow, ApiError> {
 pub fn money(price: Decimal, currency: Currency) -> Result<Money, ApiError> {
     Money::new(price, currency).map_err(|e| ApiError::bad_request(e.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use p2p_domain::ProviderId;
+
+    use super::*;
+
+    fn fields(text: &str) -> Fields {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_field_is_given_once() {
+        assert!(serde_json::from_str::<Fields>(r#"{"a":1,"a":1}"#).is_err());
+        assert!(serde_json::from_str::<Fields>("[]").is_err());
+    }
+
+    #[test]
+    fn what_is_null_or_an_empty_text_is_absent() {
+        let given = fields(r#"{"a":null,"b":"","c":" "}"#);
+        assert!(given.energy("a").unwrap().is_none());
+        for name in ["a", "b", "c", "d"] {
+            assert!(given.text(name).unwrap().is_none(), "{name}");
+            assert!(given.id::<ProviderId>(name).unwrap().is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn energy_is_read_digit_by_digit() {
+        let given = fields(r#"{"a":0.001,"b":1e3,"c":0,"d":2.5}"#);
+        assert_eq!(given.some_energy("a").unwrap().map(Energy::wh), Some(1));
+        assert_eq!(given.whole_kwh("b").unwrap().map(Energy::wh), Some(1_000_000));
+        assert_eq!(given.energy("c").unwrap(), Some(Energy::ZERO));
+        assert!(given.some_energy("c").is_err() && given.whole_kwh("c").is_err());
+        assert!(given.whole_kwh("d").is_err());
+    }
+}

@@ -115,7 +115,11 @@ pub fn sentence_of(error: &Status) -> String {
 
 impl From<Status> for ApiError {
     fn from(error: Status) -> Self {
-        tracing::warn!(%error, "a service did not do as asked");
+        if status_of(&error).is_client_error() {
+            tracing::debug!(%error, "a service refused what a client asked for");
+        } else {
+            tracing::warn!(%error, "a service did not do as asked");
+        }
         Self::new(status_of(&error), sentence_of(&error))
     }
 }

@@ -89,3 +89,45 @@ impl ListQuery {
 fn next(cursor: String) -> Option<String> {
     Some(cursor).filter(|cursor| !cursor.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use axum::response::IntoResponse;
+
+    use super::*;
+
+    /// The ids that were tried while so many are taken, and whether one was free.
+    async fn tried(taken: usize) -> (Vec<String>, bool) {
+        let ids = RefCell::new(Vec::new());
+        let make = |id: String| {
+            ids.borrow_mut().push(id.clone());
+            let free = ids.borrow().len() > taken;
+            async move { if free { Ok(id) } else { Err(Status::already_exists("taken")) } }
+        };
+        let made = under_a_new_id(|| new_id("offer", 8), make).await;
+        let free = match made {
+            Ok(id) => ids.borrow().last() == Some(&id),
+            Err(refused) => refused.into_response().status() != StatusCode::SERVICE_UNAVAILABLE,
+        };
+        (ids.into_inner(), free)
+    }
+
+    #[tokio::test]
+    async fn another_id_is_tried_when_one_is_taken() {
+        let (ids, free) = tried(2).await;
+        assert!(free);
+        assert_eq!(ids.len(), 3);
+        assert!(ids[0] != ids[1] && ids[1] != ids[2], "{ids:?}");
+        let (ids, free) = tried(usize::MAX).await;
+        assert_eq!((ids.len(), free), (TRIES, false));
+    }
+
+    #[test]
+    fn a_new_id_is_a_word_and_hexadecimal_digits() {
+        let id = new_id("item-solar", 12);
+        let digits = id.strip_prefix("item-solar-").unwrap();
+        assert!(digits.len() == 12 && digits.chars().all(|c| c.is_ascii_hexdigit()), "{id}");
+    }
+}

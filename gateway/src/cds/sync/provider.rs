@@ -67,7 +67,7 @@ enum Bpp {
 impl Bpp {
     fn read(fields: &Fields) -> Result<Self, ApiError> {
         match (fields.id("bpp_id")?, fields.address("bpp_uri")?) {
-            (Some(id), Some(uri)) => Ok(Self::Told(id, uri)),
+            (Some(id), Some(uri)) => Ok(Self::Told(id, uri.trim_end_matches('/').to_owned())),
             (None, None) => Ok(Self::AsKnown),
             _ => Err(ApiError::bad_request("bpp_id and bpp_uri must be given together, or neither")),
         }

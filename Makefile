@@ -5,7 +5,7 @@ LOCAL := target/release/local
 COMPOSE ?= docker compose
 
 .DEFAULT_GOAL := help
-.PHONY: help build up demo test seed migrate migration db-shell clean-db \
+.PHONY: help build up demo test postman seed migrate migration db-shell clean-db \
 	docker-up docker-down docker-logs fmt lint
 
 help: ## this list
@@ -25,6 +25,9 @@ test: ## every test, on a PostgreSQL and a Redis of its own (ARGS=... goes to th
 	@if $(CARGO) nextest --version >/dev/null 2>&1; \
 	then exec target/debug/local test -- $(CARGO) nextest run --workspace $(ARGS); \
 	else exec target/debug/local test -- $(CARGO) test --workspace $(ARGS); fi
+
+postman: ## every route of the running system, by Postman's runner (npx fetches it; ARGS=... goes to it)
+	npx --yes newman@6 run postman/collection.json -e postman/environment.json $(ARGS)
 
 seed: build ## put the running system back to the seed data, dated tomorrow
 	@$(LOCAL) with -- target/release/seed

@@ -8,10 +8,13 @@ mod bpp;
 mod cds;
 mod config;
 mod exchange;
+mod fields;
 mod health;
+mod named;
 mod peers;
 mod reply;
 mod router;
+mod seller;
 mod services;
 mod transaction;
 

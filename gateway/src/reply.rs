@@ -5,10 +5,11 @@ use axum::{
     http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
+use p2p_proto::{InvalidMessage, reason};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tonic::{Code, Status};
 
-use crate::beckn::unfit;
+use crate::{beckn::unfit, named::not_found};
 
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
@@ -66,6 +67,13 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error")
     }
 
+    /// Says something before the sentence.
+    pub fn after(mut self, first: &str) -> Self {
+        let sentence = self.body["error"].as_str().unwrap_or_default();
+        self.body["error"] = format!("{first}: {sentence}").into();
+        self
+    }
+
     /// Adds a field beside the sentence.
     pub fn with(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
         self.body[name] = value.into();
@@ -84,6 +92,7 @@ pub fn status_of(error: &Status) -> StatusCode {
     match error.code() {
         Code::InvalidArgument | Code::OutOfRange => StatusCode::BAD_REQUEST,
         Code::NotFound => StatusCode::NOT_FOUND,
+        Code::FailedPrecondition | Code::AlreadyExists => StatusCode::CONFLICT,
         Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
         Code::Internal | Code::DataLoss | Code::Unimplemented => StatusCode::INTERNAL_SERVER_ERROR,
         // A connection that broke in the middle of a call is Unknown.
@@ -94,7 +103,11 @@ pub fn status_of(error: &Status) -> StatusCode {
 /// What is said about a failed call: the service's own sentence only where it is about the caller's input.
 pub fn sentence_of(error: &Status) -> String {
     match status_of(error) {
-        StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => error.message().to_owned(),
+        StatusCode::NOT_FOUND => {
+            let known = reason(error).and_then(|reason| not_found(&reason));
+            known.unwrap_or_else(|| error.message()).to_owned()
+        }
+        StatusCode::BAD_REQUEST | StatusCode::CONFLICT => error.message().to_owned(),
         StatusCode::INTERNAL_SERVER_ERROR => "internal error".into(),
         _ => "the service is not available, try again".into(),
     }
@@ -102,8 +115,20 @@ pub fn sentence_of(error: &Status) -> String {
 
 impl From<Status> for ApiError {
     fn from(error: Status) -> Self {
-        tracing::warn!(%error, "a service did not do as asked");
+        if status_of(&error).is_client_error() {
+            tracing::debug!(%error, "a service refused what a client asked for");
+        } else {
+            tracing::warn!(%error, "a service did not do as asked");
+        }
         Self::new(status_of(&error), sentence_of(&error))
+    }
+}
+
+impl From<InvalidMessage> for ApiError {
+    /// What a service said is not what it should be: a fault of ours.
+    fn from(error: InvalidMessage) -> Self {
+        tracing::error!(%error, "a service's answer cannot be read");
+        Self::internal()
     }
 }
 
@@ -162,6 +187,13 @@ pub struct PageQuery {
     /// Where to go on: `next_cursor` of the page before.
     #[serde(default)]
     pub cursor: String,
+}
+
+impl PageQuery {
+    /// As the services take it: 0 for as many as usual, 100.
+    pub fn size(&self) -> u32 {
+        self.limit.unwrap_or_default()
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for PageQuery {

@@ -4,7 +4,7 @@ use axum::{
     Router,
     extract::{DefaultBodyLimit, State},
     http::{Method, StatusCode, Uri},
-    routing::{get, post},
+    routing::{delete, get, post, put},
 };
 
 use crate::{
@@ -13,11 +13,12 @@ use crate::{
     beckn::Action,
     bpp, cds, health,
     reply::{ApiError, Text},
+    seller,
 };
 
 /// Most bytes of a body.
 const BODY_BYTES: usize = 256 * 1024;
-/// Most bytes of a body that brings a catalog.
+/// Most bytes of a body that brings a catalog, or many blocks.
 const CATALOG_BYTES: usize = 4 * 1024 * 1024;
 
 /// Buyer's and seller's side, on `BAP_PORT`.
@@ -40,6 +41,16 @@ pub fn prosumer(app: App) -> Router {
         .route("/confirm", action(Action::Confirm))
         .route("/status", action(Action::Status))
         .route("/cancel", action(Action::Cancel))
+        .route("/seller/register", post(seller::providers::register))
+        .route("/seller/providers", get(seller::providers::list))
+        .route("/seller/providers/{id}", get(seller::providers::show))
+        .route("/seller/items", get(seller::items::list).post(seller::items::create))
+        .route("/seller/items/{id}/quantity", put(seller::items::set_quantity))
+        .route("/seller/offers", get(seller::offers::list).post(seller::offers::create))
+        .route("/seller/offers/{id}", delete(seller::offers::withdraw))
+        .route("/seller/orders", get(seller::orders::list))
+        .route("/seller/orders/{id}/complete", post(seller::orders::complete))
+        .route("/seller/orders/{id}/cancel", post(seller::orders::cancel))
         .route("/callbacks/on_select", callback(Action::Select))
         .route("/callbacks/on_init", callback(Action::Init))
         .route("/callbacks/on_confirm", callback(Action::Confirm))
@@ -58,8 +69,15 @@ pub fn cds(app: App) -> Router {
         .route("/health", get(health::cds))
         .route("/discover", action(Action::Discover))
         .route("/catalog", get(cds::catalog))
+        .route("/sync/provider", post(cds::sync::provider))
+        .route("/sync/item", post(cds::sync::item))
+        .route("/sync/offer", post(cds::sync::offer))
+        .route("/sync/offer/{id}", delete(cds::sync::withdraw_offer))
         .layer(DefaultBodyLimit::max(BODY_BYTES));
-    finish(router, app)
+    let catalogs = Router::new()
+        .route("/sync/blocks", post(cds::sync::blocks))
+        .layer(DefaultBodyLimit::max(CATALOG_BYTES));
+    finish(router.merge(catalogs), app)
 }
 
 fn finish(router: Router<App>, app: App) -> Router {

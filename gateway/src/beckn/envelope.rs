@@ -30,7 +30,7 @@ pub struct Envelope<'a> {
 const MOST_URI_BYTES: usize = 2_048;
 
 /// Whether it can be where a participant is reached.
-fn is_address(uri: &str) -> bool {
+pub fn is_address(uri: &str) -> bool {
     let printable = uri.len() <= MOST_URI_BYTES && uri.bytes().all(|b| b.is_ascii_graphic());
     let is_base = |url: url::Url| {
         let bare = url.username().is_empty() && url.password().is_none() && url.query().is_none();

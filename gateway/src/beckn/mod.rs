@@ -10,7 +10,7 @@ pub mod seed;
 
 pub use ack::{Ack, PeerAnswer, acknowledgement};
 pub use context::{Action, Context, Seller, instant};
-pub use envelope::{Envelope, Invalid};
+pub use envelope::{Envelope, Invalid, is_address};
 pub use error::{ErrorBody, code};
 pub use fitness::unfit;
 pub use number::{Number, quantity};

@@ -1,5 +1,7 @@
 //! Catalog discovery: what is for sale.
 
+pub mod sync;
+
 use axum::{extract::State, response::Response};
 use p2p_domain::{Energy, TimeWindow};
 use p2p_proto::catalog::{Filter, SearchCatalogRequest, SearchCatalogResponse};

@@ -136,6 +136,12 @@ impl Peers {
         let _ = self.own.routers.set(OwnRouters { prosumer, cds });
     }
 
+    /// Whether one of our own gateways is reached there.
+    pub fn is_own(&self, uri: &str) -> bool {
+        let host = Url::parse(uri).ok().and_then(|url| host_of(&url));
+        host.is_some_and(|host| self.own.hosts.contains(&host))
+    }
+
     /// POSTs JSON and reads the answer. At most so many to one host and port at once, and one at a time while it
     /// fails.
     ///

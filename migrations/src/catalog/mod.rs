@@ -2,6 +2,7 @@
 
 mod m20261122_000001_stock;
 mod m20261125_135500_sellers_and_sync;
+mod m20261125_141500_reservations_by_status_and_age;
 
 use sea_orm_migration::prelude::*;
 
@@ -14,6 +15,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261122_000001_stock::Migration),
             Box::new(m20261125_135500_sellers_and_sync::Migration),
+            Box::new(m20261125_141500_reservations_by_status_and_age::Migration),
         ]
     }
 }

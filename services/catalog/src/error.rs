@@ -64,6 +64,29 @@ pub enum Error {
         /// Held.
         held: Energy,
     },
+    /// An item has less than other BPPs say they took of it.
+    #[error("item {0} has not enough left")]
+    ItemShort(ItemId),
+    /// An offer has no such block.
+    #[error("offer {offer} has {blocks} blocks, numbered from 0, and none is {block}")]
+    BlockUnknown {
+        /// Which offer.
+        offer: OfferId,
+        /// How many it has.
+        blocks: i64,
+        /// The number that it has not.
+        block: i64,
+    },
+    /// An order of ours holds or bought a block.
+    #[error("block {block} of offer {offer} belongs to order {order}")]
+    BlockTaken {
+        /// Which offer.
+        offer: OfferId,
+        /// Number of the block.
+        block: i64,
+        /// Whose it is.
+        order: OrderId,
+    },
     /// An offer's new total is below what is held or sold.
     #[error("{committed} kWh of offer {offer} are held or sold")]
     OfferBelowCommitted {
@@ -114,7 +137,7 @@ impl Error {
     /// What it is to callers.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Invalid(_) | Self::Message(_) => Kind::Invalid,
+            Self::Invalid(_) | Self::Message(_) | Self::BlockUnknown { .. } => Kind::Invalid,
             Self::ProviderNotFound(_)
             | Self::ItemNotFound(_)
             | Self::OfferNotFound(_)
@@ -125,6 +148,8 @@ impl Error {
             | Self::OfferFixed { .. }
             | Self::ItemBelowHeld { .. }
             | Self::ItemBelowCommitted { .. }
+            | Self::ItemShort(_)
+            | Self::BlockTaken { .. }
             | Self::OfferBelowCommitted { .. } => Kind::Refused,
             Self::Database(error) if error.is_passing() => Kind::Unavailable,
             Self::LostRace | Self::Stopping => Kind::Unavailable,
@@ -150,6 +175,9 @@ impl Error {
             Self::ItemBelowCommitted { .. }
             | Self::ItemBelowHeld { .. }
             | Self::OfferBelowCommitted { .. } => "STOCK_BELOW_COMMITTED",
+            Self::ItemShort(_) => "STOCK_SHORT",
+            Self::BlockUnknown { .. } => "INVALID_BLOCKS",
+            Self::BlockTaken { .. } => "BLOCK_TAKEN",
             Self::Impossible { .. } => "IMPOSSIBLE_ROW",
             Self::Database(error) if error.is_passing() => "DATABASE_UNAVAILABLE",
             Self::Database(_) => "DATABASE_FAILED",
@@ -170,11 +198,15 @@ impl Error {
             Self::ItemNotFound(id)
             | Self::ItemFixed(id)
             | Self::ItemBelowCommitted { item: id, .. }
-            | Self::ItemBelowHeld { item: id, .. } => Some(("item_id", id.to_string())),
+            | Self::ItemBelowHeld { item: id, .. }
+            | Self::ItemShort(id) => Some(("item_id", id.to_string())),
             Self::OfferNotFound(id)
             | Self::OfferFixed { offer: id, .. }
+            | Self::BlockUnknown { offer: id, .. }
             | Self::OfferBelowCommitted { offer: id, .. } => Some(("offer_id", id.to_string())),
-            Self::ReservationNotFound(id) => Some(("order_id", id.to_string())),
+            Self::ReservationNotFound(id) | Self::BlockTaken { order: id, .. } => {
+                Some(("order_id", id.to_string()))
+            }
             Self::Invalid(_)
             | Self::Message(_)
             | Self::Impossible { .. }

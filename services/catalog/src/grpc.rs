@@ -4,25 +4,29 @@ mod decode;
 mod encode;
 
 use p2p_proto::catalog::{
-    GetBlockStatsRequest, GetBlockStatsResponse, GetOffersRequest, GetOffersResponse, ListItemsRequest,
-    ListItemsResponse, ListOffersRequest, ListOffersResponse, ListOrderBlocksRequest,
-    ListOrderBlocksResponse, ListProvidersRequest, ListProvidersResponse, ReleaseBlocksRequest,
-    ReleaseBlocksResponse, ReserveBlocksRequest, ReserveBlocksResponse, ReturnBlocksRequest,
-    ReturnBlocksResponse, SearchCatalogRequest, SearchCatalogResponse, SellBlocksRequest, SellBlocksResponse,
-    SetItemQuantityRequest, SetItemQuantityResponse, UpsertItemRequest, UpsertItemResponse,
-    UpsertOfferRequest, UpsertOfferResponse, UpsertProviderRequest, UpsertProviderResponse,
-    WithdrawOfferRequest, WithdrawOfferResponse, catalog_service_server::CatalogService,
+    CheckStockRequest, CheckStockResponse, GetBlockStatsRequest, GetBlockStatsResponse, GetOffersRequest,
+    GetOffersResponse, GetReservationsRequest, GetReservationsResponse, ListItemsRequest, ListItemsResponse,
+    ListOffersRequest, ListOffersResponse, ListOrderBlocksRequest, ListOrderBlocksResponse,
+    ListProvidersRequest, ListProvidersResponse, ListReservationsRequest, ListReservationsResponse,
+    ReleaseBlocksRequest, ReleaseBlocksResponse, ReserveBlocksRequest, ReserveBlocksResponse,
+    ReturnBlocksRequest, ReturnBlocksResponse, SearchCatalogRequest, SearchCatalogResponse,
+    SellBlocksRequest, SellBlocksResponse, SetItemQuantityRequest, SetItemQuantityResponse,
+    SyncBlocksRequest, SyncBlocksResponse, UpsertItemRequest, UpsertItemResponse, UpsertOfferRequest,
+    UpsertOfferResponse, UpsertProviderRequest, UpsertProviderResponse, WithdrawOfferRequest,
+    WithdrawOfferResponse, catalog_service_server::CatalogService,
 };
 use p2p_runtime::failpoint;
 use tonic::{Request, Response, Status};
 
 use crate::{
     app::{
-        get_offers::get_offers, list_items::list_items, list_offers::list_offers,
-        list_order_blocks::list_order_blocks, list_providers::list_providers, release_blocks::release_blocks,
+        check_stock::check_stock, get_offers::get_offers, get_reservations::get_reservations,
+        list_items::list_items, list_offers::list_offers, list_order_blocks::list_order_blocks,
+        list_providers::list_providers, list_reservations::list_reservations, release_blocks::release_blocks,
         reserve_blocks::reserve_blocks, return_blocks::return_blocks, search_catalog::search_catalog,
-        sell_blocks::sell_blocks, set_item_quantity::set_item_quantity, upsert_item::upsert_item,
-        upsert_offer::upsert_offer, upsert_provider::upsert_provider, withdraw_offer::withdraw_offer,
+        sell_blocks::sell_blocks, set_item_quantity::set_item_quantity, sync_blocks::sync_blocks,
+        upsert_item::upsert_item, upsert_offer::upsert_offer, upsert_provider::upsert_provider,
+        withdraw_offer::withdraw_offer,
     },
     store::Store,
 };
@@ -215,29 +219,41 @@ impl CatalogService for Catalog {
 
     async fn sync_blocks(
         &self,
-        _: Request<p2p_proto::catalog::SyncBlocksRequest>,
-    ) -> Result<Response<p2p_proto::catalog::SyncBlocksResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        request: Request<SyncBlocksRequest>,
+    ) -> Result<Response<SyncBlocksResponse>, Status> {
+        let SyncBlocksRequest { offer_id, blocks, status } = request.into_inner();
+        let (offer, (blocks, word)) = (decode::id(&offer_id)?, decode::blocks(blocks, status)?);
+        let listing = sync_blocks(&self.store, offer, blocks, word).await?;
+        Ok(Response::new(SyncBlocksResponse { stats: Some(encode::stats(&listing.offer)) }))
     }
 
     async fn get_reservations(
         &self,
-        _: Request<p2p_proto::catalog::GetReservationsRequest>,
-    ) -> Result<Response<p2p_proto::catalog::GetReservationsResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        request: Request<GetReservationsRequest>,
+    ) -> Result<Response<GetReservationsResponse>, Status> {
+        let orders = decode::ids(&request.into_inner().order_ids)?;
+        let reservations = get_reservations(&self.store, orders).await?;
+        let reservations = reservations.into_iter().map(encode::reservation).collect();
+        Ok(Response::new(GetReservationsResponse { reservations }))
     }
 
     async fn list_reservations(
         &self,
-        _: Request<p2p_proto::catalog::ListReservationsRequest>,
-    ) -> Result<Response<p2p_proto::catalog::ListReservationsResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        request: Request<ListReservationsRequest>,
+    ) -> Result<Response<ListReservationsResponse>, Status> {
+        let sought = decode::sought(request.into_inner())?;
+        let page = list_reservations(&self.store, &sought).await?;
+        let reservations = page.reservations.into_iter().map(encode::reservation).collect();
+        let next_cursor = page.next.map(|order| order.to_string()).unwrap_or_default();
+        Ok(Response::new(ListReservationsResponse { reservations, next_cursor }))
     }
 
     async fn check_stock(
         &self,
-        _: Request<p2p_proto::catalog::CheckStockRequest>,
-    ) -> Result<Response<p2p_proto::catalog::CheckStockResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        _: Request<CheckStockRequest>,
+    ) -> Result<Response<CheckStockResponse>, Status> {
+        let violations = check_stock(&self.store).await?;
+        let violations = violations.into_iter().map(encode::violation).collect();
+        Ok(Response::new(CheckStockResponse { violations }))
     }
 }

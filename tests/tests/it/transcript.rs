@@ -232,6 +232,9 @@ async fn rubbish_is_refused_everywhere_and_a_trade_works_afterwards() {
     urls.push(format!("{}/api/discover", system.bap));
     urls.push(format!("{}/callbacks/on_discover", system.bap));
     urls.push(format!("{}/discover", system.cds));
+    let sellers = ["register", "items", "offers", "orders/x/complete", "orders/x/cancel"];
+    urls.extend(sellers.map(|path| format!("{}/seller/{path}", system.bap)));
+    urls.extend(["provider", "item", "offer", "blocks"].map(|noun| format!("{}/sync/{noun}", system.cds)));
     for url in &urls {
         // To the buyer's own client {} with a stranger's fields is an empty wish.
         let bodies = if url.ends_with("/api/discover") { rubbish() } else { [rubbish(), empty()].concat() };
@@ -247,7 +250,10 @@ async fn rubbish_is_refused_everywhere_and_a_trade_works_afterwards() {
             );
         }
     }
-    for url in urls.iter().filter(|url| !url.contains("/api/") && !url.contains("/callbacks/")) {
+    let is_beckn = |url: &&String| {
+        ["/api/", "/callbacks/", "/seller/", "/sync/"].iter().all(|folder| !url.contains(folder))
+    };
+    for url in urls.iter().filter(is_beckn) {
         for body in empty() {
             let answer = system.send(Method::POST, url, Some(body)).await;
             let told = (answer.status, answer.verdict(), &answer.json["ack"]["error"]["code"]);
@@ -318,6 +324,10 @@ async fn unknown_paths_and_methods_are_answered_in_json() {
         (Method::DELETE, format!("{}/callbacks/on_init", system.bap)),
         (Method::POST, format!("{}/api/transactions", system.bap)),
         (Method::POST, format!("{}/health", system.bap)),
+        (Method::GET, format!("{}/seller/register", system.bap)),
+        (Method::POST, format!("{}/seller/orders", system.bap)),
+        (Method::GET, format!("{}/seller/offers/x", system.bap)),
+        (Method::GET, format!("{}/sync/blocks", system.cds)),
         (Method::GET, format!("{}/discover", system.cds)),
         (Method::POST, format!("{}/catalog", system.cds)),
     ] {

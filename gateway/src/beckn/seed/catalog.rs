@@ -27,7 +27,23 @@ pub struct Catalog {
 struct Provider {
     id: String,
     descriptor: Descriptor,
+    #[serde(flatten)]
+    bpp: Option<Bpp>,
     items: Vec<Item>,
+}
+
+/// The BPP that takes the orders of a provider, where it is not ours (our addition).
+#[derive(Debug, Clone, Serialize)]
+struct Bpp {
+    bpp_id: String,
+    bpp_uri: String,
+}
+
+impl Bpp {
+    fn of(provider: &proto::Provider) -> Option<Self> {
+        let proto::Provider { bpp_id, bpp_uri, .. } = provider;
+        (!bpp_uri.is_empty()).then(|| Self { bpp_id: bpp_id.clone(), bpp_uri: bpp_uri.clone() })
+    }
 }
 
 /// A name for people.
@@ -61,6 +77,8 @@ struct Offer {
     id: String,
     item_id: String,
     provider_id: String,
+    #[serde(flatten)]
+    bpp: Option<Bpp>,
     #[serde(rename = "offerAttributes")]
     attributes: OfferAttributes,
     price: Price,
@@ -70,11 +88,18 @@ struct Offer {
     window: Window,
 }
 
+/// `{pricingModel, settlementType}`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct OfferAttributes {
+pub struct OfferAttributes {
     pricing_model: String,
     settlement_type: String,
+}
+
+impl From<&proto::Offer> for OfferAttributes {
+    fn from(offer: &proto::Offer) -> Self {
+        Self { pricing_model: offer.pricing_model.clone(), settlement_type: offer.settlement_type.clone() }
+    }
 }
 
 /// `{value, currency}`.
@@ -148,31 +173,35 @@ impl Catalog {
     pub fn of(found: SearchCatalogResponse) -> Result<Self, InvalidMessage> {
         let items: BTreeMap<&str, &proto::Item> =
             found.items.iter().map(|item| (item.id.as_str(), item)).collect();
-        let names: BTreeMap<&str, &str> =
-            found.providers.iter().map(|p| (p.id.as_str(), p.name.as_str())).collect();
+        let providers: BTreeMap<&str, &proto::Provider> =
+            found.providers.iter().map(|provider| (provider.id.as_str(), provider)).collect();
         let mut catalog = Self { providers: Vec::new(), next_cursor: None };
         let (mut bytes, mut cursor) = (0, String::new());
         for listing in found.listings {
             let offer = required(listing.offer, "offer")?;
             let item = required(items.get(offer.item_id.as_str()), "item")?;
-            let shown = Offer::of(&offer)?;
+            let provider = required(providers.get(offer.provider_id.as_str()), "provider")?;
+            let shown = Offer::of(&offer, provider)?;
             bytes += size(&shown) + size_of_item(item);
             if bytes > MOST_BYTES && !catalog.providers.is_empty() {
                 catalog.next_cursor = Some(cursor);
                 return Ok(catalog);
             }
-            let name = names.get(offer.provider_id.as_str()).copied().unwrap_or_default();
-            catalog.provider(&offer.provider_id, name).item(item)?.offers.push(shown);
+            catalog.provider(provider).item(item)?.offers.push(shown);
             cursor = listing.cursor;
         }
         catalog.next_cursor = Some(found.next_cursor).filter(|cursor| !cursor.is_empty());
         Ok(catalog)
     }
 
-    fn provider(&mut self, id: &str, name: &str) -> &mut Provider {
-        let at = self.providers.iter().position(|provider| provider.id == id).unwrap_or_else(|| {
-            let descriptor = Descriptor { name: name.into() };
-            self.providers.push(Provider { id: id.into(), descriptor, items: Vec::new() });
+    fn provider(&mut self, provider: &proto::Provider) -> &mut Provider {
+        let at = self.providers.iter().position(|known| known.id == provider.id).unwrap_or_else(|| {
+            self.providers.push(Provider {
+                id: provider.id.clone(),
+                descriptor: Descriptor { name: provider.name.clone() },
+                bpp: Bpp::of(provider),
+                items: Vec::new(),
+            });
             self.providers.len() - 1
         });
         &mut self.providers[at]
@@ -225,16 +254,14 @@ impl Item {
 }
 
 impl Offer {
-    fn of(offer: &proto::Offer) -> Result<Self, InvalidMessage> {
+    fn of(offer: &proto::Offer, provider: &proto::Provider) -> Result<Self, InvalidMessage> {
         let price = Money::try_from(required(offer.price_per_kwh.clone(), "price_per_kwh")?)?;
         Ok(Self {
             id: offer.id.clone(),
             item_id: offer.item_id.clone(),
             provider_id: offer.provider_id.clone(),
-            attributes: OfferAttributes {
-                pricing_model: offer.pricing_model.clone(),
-                settlement_type: offer.settlement_type.clone(),
-            },
+            bpp: Bpp::of(provider),
+            attributes: offer.into(),
             price: price.into(),
             max_quantity: Energy::from_wh(offer.sellable_wh)?.into(),
             window: window(offer.window)?,

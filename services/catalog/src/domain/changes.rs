@@ -115,7 +115,7 @@ mod tests {
         let changes =
             Changes::between(&before, &after(before.clone(), &[release(FIRST), reserve(SECOND, 6)]));
         assert_eq!(changes.freed, [FIRST]);
-        assert_eq!(changes.taken, [(offer(), vec![(Use::Held(SECOND), 3)])].into());
+        assert_eq!(changes.taken, [(offer(), vec![(Use::Held(SECOND.into()), 3)])].into());
         assert_eq!((changes.opened.len(), changes.moved.len()), (1, 1));
         assert_eq!((changes.items, changes.offers), (vec![], vec![]), "they are what they were");
     }
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn an_order_that_is_made_and_sold_at_once_takes_sold_blocks() {
         let changes = Changes::between(&stock(), &after(stock(), &[reserve(FIRST, 4), Command::Sell(FIRST)]));
-        assert_eq!(changes.taken, [(offer(), vec![(Use::Sold(FIRST), 2)])].into());
+        assert_eq!(changes.taken, [(offer(), vec![(Use::Sold(FIRST.into()), 2)])].into());
         assert_eq!((changes.sold, changes.moved), (vec![], vec![]));
         assert_eq!((changes.items.len(), changes.offers.len(), changes.opened.len()), (1, 1, 1));
     }

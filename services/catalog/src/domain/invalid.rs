@@ -59,6 +59,9 @@ pub enum Invalid {
         /// What it says.
         value: i32,
     },
+    /// No numbers of blocks, or too many.
+    #[error("blocks must be 1 to 10000 numbers")]
+    BlockNumbers,
     /// No lines, or too many.
     #[error("a reservation has 1 to 100 lines")]
     Lines,
@@ -83,6 +86,7 @@ impl Invalid {
             Self::Window | Self::ProductionWindows => "INVALID_WINDOW",
             Self::BppId | Self::BppUri | Self::HalfBpp | Self::BppOfSeller => "INVALID_BPP",
             Self::Unknown { .. } => "INVALID_ENUM",
+            Self::BlockNumbers => "INVALID_BLOCKS",
             Self::Lines => "INVALID_LINES",
             Self::TooManyIds => "INVALID_IDS",
             Self::Cursor => "INVALID_CURSOR",

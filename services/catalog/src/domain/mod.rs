@@ -15,6 +15,7 @@ mod reservation;
 mod run;
 mod search;
 mod stock;
+mod sync;
 
 pub use changes::Changes;
 pub use counters::{Committed, Counters, Move};
@@ -26,7 +27,8 @@ pub use listing::Listing;
 pub use offer::{Offer, Price};
 pub use origin::{Entry, Existing, Origin, OriginFixed};
 pub use provider::{Bpp, Provider, Uri};
-pub use reservation::{Line, Lot, Refusal, Reservation, State, add_up, lots_of};
-pub use run::{Run, Use, free, resize, take};
+pub use reservation::{Line, Lot, Refusal, Reservation, Sought, State, Status, add_up, lots_of};
+pub use run::{Run, Taker, Use, free, resize, take};
 pub use search::{Cursor, Filter, PageSize, Search, storable};
 pub use stock::{Command, Shelf, Stock, Undecided, Wish};
+pub use sync::{Blocks, Span, Taken, Told, Word, tell};

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use p2p_domain::{Energy, ItemId, OfferId, OrderId, TransactionId};
 
-use super::{Invalid, Use};
+use super::{Invalid, PageSize, Use};
 
 const MOST_LINES: usize = 100;
 
@@ -74,11 +75,41 @@ impl Reservation {
     /// What the blocks that it covers are used for.
     pub fn used(&self) -> Use {
         match self.state {
-            State::Held(_) => Use::Held(self.order),
-            State::Sold(_) => Use::Sold(self.order),
+            State::Held(_) => Use::Held(self.order.into()),
+            State::Sold(_) => Use::Sold(self.order.into()),
             State::Returned(_) | State::Released { .. } | State::Refused { .. } => Use::Free,
         }
     }
+}
+
+/// Where a reservation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Blocks are held.
+    Held,
+    /// Blocks are sold.
+    Sold,
+    /// Sold once, back in stock.
+    Returned,
+    /// Held once or never, back in stock.
+    Released,
+    /// There was not enough.
+    Refused,
+}
+
+/// Which reservations to list, in the order of their order ids.
+#[derive(Debug, Clone)]
+pub struct Sought {
+    /// In one of these states.
+    pub statuses: Vec<Status>,
+    /// Changed at this moment or later.
+    pub changed_since: Option<DateTime<Utc>>,
+    /// Not changed at this moment or later.
+    pub unchanged_since: Option<DateTime<Utc>>,
+    /// How many.
+    pub page: PageSize,
+    /// Behind which order; from the first if there is none.
+    pub after: Option<OrderId>,
 }
 
 /// Where a reservation stands, with what is true there.
@@ -106,7 +137,23 @@ pub enum State {
     },
 }
 
+impl Status {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Held, Self::Sold, Self::Returned, Self::Released, Self::Refused];
+}
+
 impl State {
+    /// The state without what is true there.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::Held(_) => Status::Held,
+            Self::Sold(_) => Status::Sold,
+            Self::Returned(_) => Status::Returned,
+            Self::Released { .. } => Status::Released,
+            Self::Refused { .. } => Status::Refused,
+        }
+    }
+
     /// HELD becomes SOLD; in every other state there is nothing to sell.
     pub fn sold(&self) -> Option<Self> {
         match self {

@@ -9,10 +9,35 @@ use p2p_domain::OrderId;
 pub enum Use {
     /// Nobody.
     Free,
-    /// Held for an order.
-    Held(OrderId),
-    /// Sold to an order.
-    Sold(OrderId),
+    /// Held for somebody.
+    Held(Taker),
+    /// Sold to somebody.
+    Sold(Taker),
+}
+
+/// Who takes blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taker {
+    /// An order of ours.
+    Order(OrderId),
+    /// A customer of the BPP that synced the offer, which says no more of it.
+    Elsewhere,
+}
+
+impl From<OrderId> for Taker {
+    fn from(order: OrderId) -> Self {
+        Self::Order(order)
+    }
+}
+
+impl Use {
+    /// The order of ours that has it.
+    pub fn order(self) -> Option<OrderId> {
+        match self {
+            Self::Held(Taker::Order(order)) | Self::Sold(Taker::Order(order)) => Some(order),
+            Self::Free | Self::Held(Taker::Elsewhere) | Self::Sold(Taker::Elsewhere) => None,
+        }
+    }
 }
 
 /// Consecutive blocks with one use.
@@ -28,8 +53,13 @@ pub struct Run {
 
 impl Run {
     /// Number of the block behind the last.
-    fn end(self) -> i64 {
+    pub(super) fn end(self) -> i64 {
         self.first + self.blocks
+    }
+
+    /// Its blocks from one number to before another; none when there are none.
+    pub(super) fn part(self, first: i64, end: i64) -> Option<Self> {
+        (first < end).then_some(Self { first, blocks: end - first, ..self })
     }
 
     fn continues(self, before: Self) -> bool {
@@ -67,7 +97,8 @@ pub fn free(runs: &[Run]) -> Vec<Run> {
 }
 
 /// Makes an offer longer or shorter. Given are all its runs, or at least the last when it grows. New blocks are
-/// added behind the last one; free blocks go from behind, and what stood behind them moves up. None when more
+/// added behind the last one; free blocks go from behind, and what stood behind them moves up, which gives blocks that
+/// were taken elsewhere other numbers than their BPP knows: it has said that the old ones are gone. None when more
 /// blocks than the new length are taken.
 pub fn resize(runs: &[Run], blocks: i64) -> Option<Vec<Run>> {
     let end = runs.last().map_or(0, |last| last.end());
@@ -96,12 +127,12 @@ fn closed_up(runs: impl Iterator<Item = Run>) -> Vec<Run> {
     }))
 }
 
-/// Joins free runs that meet. Runs of orders stay as they are.
-fn merged(runs: impl Iterator<Item = Run>) -> Vec<Run> {
+/// Joins runs of one use that meet. Runs of orders stay as they are.
+pub(super) fn merged(runs: impl Iterator<Item = Run>) -> Vec<Run> {
     let mut joined: Vec<Run> = Vec::new();
     for run in runs {
         match joined.last_mut() {
-            Some(last) if run.used == Use::Free && run.continues(*last) => last.blocks += run.blocks,
+            Some(last) if run.used.order().is_none() && run.continues(*last) => last.blocks += run.blocks,
             _ => joined.push(run),
         }
     }
@@ -116,38 +147,39 @@ mod tests {
     use super::*;
 
     const ORDER: OrderId = OrderId(Uuid::nil());
+    const HELD: Use = Use::Held(Taker::Order(ORDER));
 
     fn free_run(first: i64, blocks: i64) -> Run {
         Run { first, blocks, used: Use::Free }
     }
 
     fn held(first: i64, blocks: i64) -> Run {
-        Run { first, blocks, used: Use::Held(ORDER) }
+        Run { first, blocks, used: HELD }
     }
 
     #[test]
     fn taking_shortens_the_tail_of_a_free_run() {
-        let taken = take(&[free_run(0, 100)], &[(Use::Held(ORDER), 30)]);
+        let taken = take(&[free_run(0, 100)], &[(HELD, 30)]);
         assert_eq!(taken, Some(vec![free_run(0, 70), held(70, 30)]));
     }
 
     #[test]
     fn a_run_taken_whole_only_changes_its_use() {
-        let taken = take(&[free_run(0, 3), free_run(10, 5), free_run(20, 5)], &[(Use::Held(ORDER), 5)]);
+        let taken = take(&[free_run(0, 3), free_run(10, 5), free_run(20, 5)], &[(HELD, 5)]);
         assert_eq!(taken, Some(vec![held(0, 3), free_run(10, 3), held(13, 2), free_run(20, 5)]));
     }
 
     #[test]
     fn many_take_in_turn_what_the_ones_before_have_left() {
-        let sold = Run { first: 6, blocks: 3, used: Use::Sold(ORDER) };
-        let wanted = [(sold.used, 3), (Use::Held(ORDER), 5)];
+        let sold = Run { first: 6, blocks: 3, used: Use::Sold(ORDER.into()) };
+        let wanted = [(sold.used, 3), (HELD, 5)];
         let taken = take(&[free_run(2, 7), free_run(10, 5)], &wanted);
         assert_eq!(taken, Some(vec![held(2, 4), sold, free_run(10, 4), held(14, 1)]));
     }
 
     #[test]
     fn runs_that_are_too_few_give_nothing() {
-        assert_eq!(take(&[free_run(0, 3)], &[(Use::Held(ORDER), 2), (Use::Held(ORDER), 2)]), None);
+        assert_eq!(take(&[free_run(0, 3)], &[(HELD, 2), (HELD, 2)]), None);
         assert_eq!(take(&[], &[]), Some(vec![]));
     }
 
@@ -174,6 +206,15 @@ mod tests {
         assert_eq!(resize(&[free_run(0, 5)], 0), Some(vec![]));
     }
 
+    #[test]
+    fn what_is_taken_elsewhere_merges_when_a_gap_closes_and_what_orders_have_does_not() {
+        let sold = |first, blocks| Run { first, blocks, used: Use::Sold(Taker::Elsewhere) };
+        let runs = [sold(0, 2), free_run(2, 3), sold(5, 2)];
+        assert_eq!(resize(&runs, 4), Some(vec![sold(0, 4)]));
+        assert_eq!(resize(&[held(0, 2), free_run(2, 3), held(5, 2)], 4), Some(vec![held(0, 2), held(2, 2)]));
+        assert_eq!(resize(&runs, 9), Some(vec![sold(0, 2), free_run(2, 3), sold(5, 2), free_run(7, 2)]));
+    }
+
     proptest! {
         #[test]
         fn taking_and_freeing_again_leaves_the_runs_as_they_were(
@@ -191,7 +232,7 @@ mod tests {
                 .collect();
             let there: i64 = before.iter().map(|run| run.blocks).sum();
             let blocks: i64 = wanted.iter().sum();
-            let wanted: Vec<_> = wanted.into_iter().map(|blocks| (Use::Held(ORDER), blocks)).collect();
+            let wanted: Vec<_> = wanted.into_iter().map(|blocks| (HELD, blocks)).collect();
             let taken = take(&before, &wanted);
             prop_assert_eq!(taken.is_some(), blocks <= there);
             if let Some(taken) = taken {

@@ -6,17 +6,18 @@ use p2p_domain::{Energy, Money, OrderId, ProviderId, TimeWindow};
 use p2p_proto::{
     InvalidMessage,
     catalog::{
-        Filter as FilterMessage, Origin as OriginMessage, ReserveBlocksRequest, SearchCatalogRequest,
-        StockLine, UpsertItemRequest, UpsertOfferRequest, UpsertProviderRequest,
+        BlockStatus, Filter as FilterMessage, ListReservationsRequest, Origin as OriginMessage,
+        ReservationStatus, ReserveBlocksRequest, SearchCatalogRequest, StockLine, UpsertItemRequest,
+        UpsertOfferRequest, UpsertProviderRequest,
     },
-    common, required,
+    common, required, utc,
 };
 
 use crate::{
     Error,
     domain::{
-        Counters, Existing, Filter, Invalid, Item, Label, Line, Offer, Origin, PageSize, Place, Price,
-        Provider, Search, Wish, add_up, storable,
+        Blocks, Counters, Existing, Filter, Invalid, Item, Label, Line, Offer, Origin, PageSize, Place,
+        Price, Provider, Search, Sought, Status, Wish, Word, add_up, storable,
     },
 };
 
@@ -146,6 +147,45 @@ fn line(line: StockLine) -> Result<Line, Error> {
 
 pub(super) fn order(text: &str) -> Result<OrderId, Error> {
     id(text)
+}
+
+/// Numbers of blocks, and what they are now.
+pub(super) fn blocks(numbers: Vec<i64>, status: i32) -> Result<(Blocks, Word), Error> {
+    let word = match BlockStatus::try_from(status) {
+        Ok(BlockStatus::Available) => Word::Free,
+        Ok(BlockStatus::Reserved) => Word::Held,
+        Ok(BlockStatus::Sold) => Word::Sold,
+        Ok(BlockStatus::Unspecified) | Err(_) => {
+            return Err(Invalid::Unknown { field: "status", value: status }.into());
+        }
+    };
+    Ok((Blocks::new(numbers)?, word))
+}
+
+/// Without a status, those in any.
+pub(super) fn sought(request: ListReservationsRequest) -> Result<Sought, Error> {
+    let ListReservationsRequest { statuses, changed_since, unchanged_since, page_size, cursor } = request;
+    let statuses = statuses.into_iter().map(status).collect::<Result<Vec<_>, _>>()?;
+    Ok(Sought {
+        statuses: if statuses.is_empty() { Status::ALL.to_vec() } else { statuses },
+        changed_since: changed_since.map(utc).transpose()?,
+        unchanged_since: unchanged_since.map(utc).transpose()?,
+        page: PageSize::new(page_size)?,
+        after: if cursor.is_empty() { None } else { Some(cursor.parse().map_err(|_no_id| Invalid::Cursor)?) },
+    })
+}
+
+fn status(value: i32) -> Result<Status, Error> {
+    match ReservationStatus::try_from(value) {
+        Ok(ReservationStatus::Held) => Ok(Status::Held),
+        Ok(ReservationStatus::Sold) => Ok(Status::Sold),
+        Ok(ReservationStatus::Returned) => Ok(Status::Returned),
+        Ok(ReservationStatus::Released) => Ok(Status::Released),
+        Ok(ReservationStatus::Refused) => Ok(Status::Refused),
+        Ok(ReservationStatus::Unspecified) | Err(_) => {
+            Err(Invalid::Unknown { field: "statuses", value }.into())
+        }
+    }
 }
 
 pub(super) fn reason(text: &str) -> Result<Label, Error> {

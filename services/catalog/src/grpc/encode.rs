@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use p2p_proto::{
     catalog::{self as message, GetOffersResponse, ReservationStatus, SearchCatalogResponse},
-    timestamp,
+    common, timestamp,
 };
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
         Cursor, Item, Line, Listing, Lot, Offer, Origin, Page as ListPage, Place, Provider, Reservation,
         State, Use,
     },
-    store::OrderRun,
+    store::{OrderRun, Violation},
 };
 
 pub(super) fn provider(provider: &Provider) -> message::Provider {
@@ -131,6 +131,10 @@ pub(super) fn reservation(Reservation { order, state, .. }: Reservation) -> mess
         State::Refused { reason, lines } => (Refused, reason, lines.into_iter().map(line).collect()),
     };
     message::Reservation { order_id: order.to_string(), status: status.into(), reason, lines }
+}
+
+pub(super) fn violation(Violation { rule, what }: Violation) -> common::Violation {
+    common::Violation { rule: rule.to_owned(), what }
 }
 
 fn lot(Lot { offer, quantity }: Lot) -> message::StockLine {

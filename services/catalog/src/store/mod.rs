@@ -1,6 +1,7 @@
 //! Schema `catalog` of PostgreSQL: the only place that knows SQL.
 
 mod batch;
+mod check;
 mod error;
 mod items;
 mod listings;
@@ -13,6 +14,7 @@ mod row;
 mod runs;
 mod save;
 
+pub use check::Violation;
 pub use error::DatabaseError;
 pub use runs::OrderRun;
 

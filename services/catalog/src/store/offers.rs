@@ -1,7 +1,7 @@
 //! Table `catalog_offers`.
 
 use chrono::{DateTime, Utc};
-use p2p_domain::{Money, OfferId};
+use p2p_domain::{ItemId, Money, OfferId};
 use rust_decimal::Decimal;
 use sea_orm::{ConnectionTrait, QueryResult};
 
@@ -42,6 +42,13 @@ impl Store {
 }
 
 impl Tx<'_> {
+    /// What the offer sells; none if there is no such offer. None is ever deleted or sells something else.
+    pub(crate) async fn item_of(&self, offer: &OfferId) -> Result<Option<ItemId>, Error> {
+        let query = sql("SELECT id, item_id FROM catalog_offers WHERE id = $1", [offer.as_str().into()]);
+        let Some(columns) = self.0.query_one_raw(query).await? else { return Ok(None) };
+        Row::new("catalog_offers", "", "id", &columns)?.parsed("item_id").map(Some)
+    }
+
     /// Writes a new offer; false if there is one with its id.
     pub(crate) async fn insert_offer(&self, offer: &Offer) -> Result<bool, Error> {
         let values = [

@@ -138,6 +138,13 @@ impl Catalog {
         rows(&self.db, query).await
     }
 
+    /// The one text column of each row of a query.
+    pub async fn texts(&self, query: &str) -> Vec<String> {
+        let query = Statement::from_string(DbBackend::Postgres, query);
+        let rows = self.db.query_all_raw(query).await.unwrap();
+        rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
+    }
+
     /// The runs of an offer: first block, blocks, status.
     pub async fn runs(&self, offer: &str) -> Vec<String> {
         self.rows(&format!(

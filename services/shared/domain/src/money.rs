@@ -40,6 +40,9 @@ pub enum MoneyError {
 }
 
 impl Currency {
+    /// What a price is in that names no currency.
+    pub const USD: Self = Self(*b"USD");
+
     /// The code.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()

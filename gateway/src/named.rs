@@ -1,0 +1,59 @@
+//! What the path of a request names.
+
+use std::str::FromStr;
+
+use axum::{
+    extract::{FromRequestParts, Path},
+    http::request::Parts,
+};
+use p2p_domain::{ItemId, OfferId, OrderId, ProviderId};
+
+use crate::reply::ApiError;
+
+/// Something that clients name by its id.
+pub trait Noun: FromStr {
+    /// What is said when there is none of that id.
+    const NOT_FOUND: &'static str;
+}
+
+impl Noun for ProviderId {
+    const NOT_FOUND: &'static str = "Provider not found";
+}
+
+impl Noun for ItemId {
+    const NOT_FOUND: &'static str = "Item not found";
+}
+
+impl Noun for OfferId {
+    const NOT_FOUND: &'static str = "Offer not found";
+}
+
+impl Noun for OrderId {
+    const NOT_FOUND: &'static str = "Order not found";
+}
+
+/// The sentence about what a service does not know, by the reason that it gives.
+pub fn not_found(reason: &str) -> Option<&'static str> {
+    match reason {
+        "PROVIDER_NOT_FOUND" => Some(ProviderId::NOT_FOUND),
+        "ITEM_NOT_FOUND" => Some(ItemId::NOT_FOUND),
+        "OFFER_NOT_FOUND" => Some(OfferId::NOT_FOUND),
+        "ORDER_NOT_FOUND" => Some(OrderId::NOT_FOUND),
+        _ => None,
+    }
+}
+
+/// The id in the path. What can be no id names an unknown one.
+#[derive(Debug)]
+pub struct Named<T>(pub T);
+
+impl<S: Send + Sync, T: Noun> FromRequestParts<S> for Named<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let unknown = || ApiError::not_found(T::NOT_FOUND);
+        let Path(id) =
+            Path::<String>::from_request_parts(parts, state).await.map_err(|_no_text| unknown())?;
+        id.parse().map(Self).map_err(|_no_id| unknown())
+    }
+}

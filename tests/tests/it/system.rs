@@ -7,7 +7,10 @@ use p2p_gateway::Listeners;
 use p2p_migrations::reset::{self, Loopback};
 use p2p_proto::{
     catalog::{BlockStats, GetBlockStatsRequest, catalog_service_client::CatalogServiceClient},
-    order::mailbox_service_client::MailboxServiceClient,
+    order::{
+        CheckInvariantsRequest, mailbox_service_client::MailboxServiceClient,
+        order_service_client::OrderServiceClient,
+    },
 };
 use p2p_runtime::{Env, Stop};
 use tokio::net::TcpListener;
@@ -26,6 +29,10 @@ pub struct Setup {
     pub callback_delay: &'static str,
     /// CALLBACK_PER_PEER.
     pub callback_per_peer: &'static str,
+    /// ORDER_HOLD_SECONDS.
+    pub hold_seconds: &'static str,
+    /// RECONCILE_INTERVAL_SECONDS.
+    pub reconcile_seconds: &'static str,
     pub redis: Redis,
     /// Counts what gateway and order service ask of the services.
     pub calls: Option<Calls>,
@@ -41,12 +48,19 @@ pub enum Redis {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { callback_delay: "10", callback_per_peer: "64", redis: Redis::Here, calls: None }
+        Self {
+            callback_delay: "10",
+            callback_per_peer: "64",
+            hold_seconds: "900",
+            reconcile_seconds: "60",
+            redis: Redis::Here,
+            calls: None,
+        }
     }
 }
 
 /// GATEWAY_ID is the first.
-type Variables = [(&'static str, String); 13];
+type Variables = [(&'static str, String); 16];
 
 fn environment(variables: &Variables) -> Env {
     Env::of(variables.each_ref().map(|(name, value)| (*name, value.as_str())))
@@ -130,6 +144,9 @@ impl System {
             ("CDS_URI", cds_uri.clone()),
             ("CALLBACK_DELAY", setup.callback_delay.into()),
             ("CALLBACK_PER_PEER", setup.callback_per_peer.into()),
+            ("ORDER_HOLD_SECONDS", setup.hold_seconds.into()),
+            ("SWEEP_INTERVAL_SECONDS", "1".into()),
+            ("RECONCILE_INTERVAL_SECONDS", setup.reconcile_seconds.into()),
             // A busy machine is slow, and these tests are not about slowness.
             ("ACK_DEADLINE_MS", "5000".into()),
         ];
@@ -167,6 +184,25 @@ impl System {
     /// The mailbox, over gRPC.
     pub async fn mailbox(&self) -> MailboxServiceClient<Channel> {
         MailboxServiceClient::connect(format!("http://{}", self.order)).await.unwrap()
+    }
+
+    /// Orders, over gRPC.
+    pub async fn orders(&self) -> OrderServiceClient<Channel> {
+        OrderServiceClient::connect(format!("http://{}", self.order)).await.unwrap()
+    }
+
+    /// What the reconciler finds, once nothing is under way.
+    pub async fn violations(&self) -> Vec<String> {
+        self.tables.quiet().await;
+        let request = CheckInvariantsRequest { quiet: Some(prost_types::Duration::default()) };
+        let checked = self.orders().await.check_invariants(request).await.unwrap().into_inner();
+        checked.violations.into_iter().map(|found| format!("{}: {}", found.rule, found.what)).collect()
+    }
+
+    /// Nothing contradicts itself: neither what the tests read nor what the reconciler finds.
+    pub async fn is_sound(&self) {
+        self.tables.is_sound().await;
+        assert_eq!(self.violations().await, [""; 0]);
     }
 
     /// What the catalog counts of an offer, over gRPC.

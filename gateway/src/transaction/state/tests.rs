@@ -199,10 +199,9 @@ fn a_cancel_that_fails_leaves_the_order_where_it_has_come_to_meanwhile() {
 
 #[test]
 fn what_the_seller_says_unasked_counts_and_what_others_say_does_not() {
-    for (action, said, status) in [
-        (Action::Cancel, "CANCELLED", Status::Cancelled),
-        (Action::Status, "COMPLETED", Status::Completed),
-    ] {
+    for (action, said, status) in
+        [(Action::Cancel, "CANCELLED", Status::Cancelled), (Action::Status, "COMPLETED", Status::Completed)]
+    {
         let mut steps = active();
         let head = run(&steps);
         let strange = Step::Callback(from("q", "u-1", action, 9), order(said));

@@ -47,7 +47,7 @@ const RULES: [(&str, &str); 7] = [
     ),
     (
         "what was delivered has a text",
-        "SELECT action || ' ' || message_id || ' of transaction ' || transaction_id || ' has none' AS what
+        "SELECT o.action || ' ' || o.message_id || ' of transaction ' || o.transaction_id || ' has none' AS what
          FROM orders.outbox o LEFT JOIN orders.events e ON e.id = o.event_id
          WHERE o.status = 'DELIVERED' AND e.id IS NULL LIMIT 100",
     ),

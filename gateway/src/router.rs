@@ -32,6 +32,7 @@ pub fn prosumer(app: App) -> Router {
         .route("/api/init", post(bap::init))
         .route("/api/confirm", post(bap::confirm))
         .route("/api/status", post(bap::status))
+        .route("/api/cancel", post(bap::cancel))
         .route("/api/transactions", get(bap::transactions::list).delete(bap::transactions::clear))
         .route("/api/transactions/{id}", get(bap::transactions::show))
         .route("/api/transactions/{id}/events", get(bap::transactions::events))
@@ -39,6 +40,7 @@ pub fn prosumer(app: App) -> Router {
         .route("/init", action(Action::Init))
         .route("/confirm", action(Action::Confirm))
         .route("/status", action(Action::Status))
+        .route("/cancel", action(Action::Cancel))
         .route("/seller/register", post(seller::providers::register))
         .route("/seller/providers", get(seller::providers::list))
         .route("/seller/providers/{id}", get(seller::providers::show))
@@ -53,6 +55,7 @@ pub fn prosumer(app: App) -> Router {
         .route("/callbacks/on_init", callback(Action::Init))
         .route("/callbacks/on_confirm", callback(Action::Confirm))
         .route("/callbacks/on_status", callback(Action::Status))
+        .route("/callbacks/on_cancel", callback(Action::Cancel))
         .layer(DefaultBodyLimit::max(BODY_BYTES));
     let catalogs = Router::new()
         .route("/callbacks/on_discover", callback(Action::Discover))

@@ -91,7 +91,7 @@ pub fn heard(action: Action, envelope: &Envelope<'_>, own: &BuyerParts) -> Resul
             envelope.message::<OrderMessage<'_>>()?;
             Heard::Quote
         }
-        Action::Init | Action::Confirm | Action::Status => {
+        Action::Init | Action::Confirm | Action::Status | Action::Cancel => {
             let message: OrderMessage<'_> = envelope.message()?;
             let order = received_order(envelope, message.order)?;
             let progress = Progress::of(order.status.as_deref().unwrap_or_default());
@@ -147,8 +147,7 @@ async fn take(app: &App, action: Action, envelope: &Envelope<'_>, body: &str) ->
         answer = Map::from_iter([("message".to_owned(), Value::from("duplicate ignored"))]);
     }
     if recorded.outcome() != Outcome::Conflict {
-        let bpp_id = context.bpp_id.as_ref().map(|id| id.as_str());
-        let message = Message { message_id: context.message_id.as_str(), action, bpp_id, at: now };
+        let message = Message::of(context, action, now);
         let step = Step::Callback(message, heard);
         app.transactions.apply(&context.transaction_id, recorded.buyer_seq, &step).await;
     }

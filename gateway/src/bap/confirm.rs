@@ -18,7 +18,7 @@ use crate::{
     transaction::Loaded,
 };
 
-const UNKNOWN: &str = "Transaction not found";
+pub(super) const UNKNOWN: &str = "Transaction not found";
 const NO_ORDER: &str = "No order ID available. Run init first or provide order_id.";
 
 /// Which order; that of the transaction unless it is named.
@@ -28,10 +28,18 @@ pub struct Confirm {
     order_id: Option<String>,
 }
 
-/// The order that is bought.
+/// The order that is bought or given up.
 #[derive(Serialize)]
 pub(super) struct Named {
-    order_id: String,
+    pub order_id: String,
+}
+
+/// The order that is named, else that of the transaction.
+pub(super) fn order_id(state: &Loaded, named: Option<&str>) -> Result<String, ApiError> {
+    let head = state.head().ok_or_else(|| ApiError::bad_request(UNKNOWN))?;
+    let named = named.filter(|id| !id.is_empty()).map(str::to_owned);
+    let id = named.or_else(|| Some(head.order.as_ref()?.id.clone()));
+    id.ok_or_else(|| ApiError::bad_request(NO_ORDER))
 }
 
 /// Buys the order; the answer comes as on_confirm.
@@ -48,14 +56,11 @@ impl Build for Confirm {
     type With = Named;
 
     async fn build(&self, app: &App, state: &Loaded) -> Result<(Outgoing, Named), ApiError> {
-        let head = state.head().ok_or_else(|| ApiError::bad_request(UNKNOWN))?;
-        let named = self.order_id.clone().filter(|id| !id.is_empty());
-        let id = named.or_else(|| Some(head.order.as_ref()?.id.clone()));
-        let id = id.ok_or_else(|| ApiError::bad_request(NO_ORDER))?;
+        let id = order_id(state, self.order_id.as_deref())?;
         let message = raw(&Message { order: OrderRef { id: id.clone() } })?;
         let parts = BuyerParts::default();
         Ok((
-            Outgoing { action: Action::Confirm, bpp_id: Some(seller(app, state)), message, parts },
+            Outgoing { action: Action::Confirm, seller: Some(seller(app, state)), message, parts },
             Named { order_id: id },
         ))
     }

@@ -57,7 +57,7 @@ impl Build for Discover {
     async fn build(&self, _app: &App, _state: &Loaded) -> Result<(Outgoing, NothingElse), ApiError> {
         let parts = BuyerParts { discovery_criteria: Some(raw(self)?), ..BuyerParts::default() };
         let message = raw(&message(self)?)?;
-        Ok((Outgoing { action: Action::Discover, bpp_id: None, message, parts }, NothingElse {}))
+        Ok((Outgoing { action: Action::Discover, seller: None, message, parts }, NothingElse {}))
     }
 }
 

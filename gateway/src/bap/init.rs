@@ -1,7 +1,7 @@
 //! `POST /api/init`.
 
 use axum::{extract::State, response::Response};
-use p2p_domain::{ParticipantId, ProviderId};
+use p2p_domain::ProviderId;
 use serde::Deserialize;
 
 use super::{
@@ -12,7 +12,10 @@ use crate::{
     app::App,
     beckn::{
         Action, Number,
-        seed::request::{ProviderRef, SendInit, SendInitOrder, SendLine},
+        seed::{
+            catalog::Offered,
+            request::{ProviderRef, SendInit, SendInitOrder, SendLine},
+        },
     },
     reply::{ApiError, JsonBody},
     transaction::{Loaded, Part},
@@ -31,7 +34,8 @@ pub struct Init {
 struct Selected {
     id: String,
     item_id: String,
-    provider_id: String,
+    #[serde(flatten)]
+    offered: Offered,
 }
 
 /// Orders what was selected; the answer comes as on_init.
@@ -55,10 +59,10 @@ fn order(state: &Loaded) -> Result<Outgoing, ApiError> {
         state.part(Part::Offer).zip(state.part(Part::Quantity)).ok_or_else(not_selected)?;
     let offer: Selected = serde_json::from_str(offer).map_err(|_unreadable| not_selected())?;
     let quantity: Number = serde_json::from_str(quantity).map_err(|_unreadable| not_selected())?;
-    let id = ProviderId::parse(&offer.provider_id).map_err(|_no_id| not_selected())?;
-    let bpp_id = ParticipantId::parse(&offer.provider_id).ok();
+    let id = ProviderId::parse(&offer.offered.provider_id).map_err(|_no_id| not_selected())?;
+    let seller = offer.offered.seller().map_err(|_no_id| not_selected())?;
     let line = SendLine { item_id: offer.item_id, offer_id: offer.id, quantity };
     let order = SendInitOrder { items: [line], provider: ProviderRef { id } };
     let message = raw(&SendInit { order })?;
-    Ok(Outgoing { action: Action::Init, bpp_id, message, parts: BuyerParts::default() })
+    Ok(Outgoing { action: Action::Init, seller: Some(seller), message, parts: BuyerParts::default() })
 }

@@ -1,6 +1,7 @@
 //! The buyer's side: the client's requests, and the callbacks that answer them.
 
 pub mod callback;
+mod cancel;
 mod confirm;
 mod discover;
 mod init;
@@ -10,6 +11,7 @@ mod select;
 mod status;
 pub mod transactions;
 
+pub use cancel::cancel;
 pub use confirm::confirm;
 pub use discover::discover;
 pub use init::init;

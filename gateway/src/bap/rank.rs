@@ -144,7 +144,7 @@ fn provider(catalog: &ReceivedCatalog<'_>, trust: Trust) -> Provider {
 fn candidates(offers: &[Listed<'_>]) -> Vec<Candidate> {
     let readable = offers.iter().filter_map(|Listed { offer, .. }| {
         OfferId::parse(&offer.id).ok()?;
-        ProviderId::parse(&offer.provider_id).ok()?;
+        ProviderId::parse(&offer.offered.provider_id).ok()?;
         let price = Money::try_from(&offer.price).ok().filter(|price| price.amount() > Decimal::ZERO)?;
         let window = TimeWindow::try_from(&offer.window).ok()?;
         let available = Energy::from_kwh(offer.max_quantity.0).ok()?;
@@ -156,7 +156,7 @@ fn candidates(offers: &[Listed<'_>]) -> Vec<Candidate> {
     comparable
         .map(|(offer, price, available, window)| Candidate {
             offer_id: offer.id.clone(),
-            provider_id: offer.provider_id.clone(),
+            provider_id: offer.offered.provider_id.clone(),
             price_per_kwh: Some(price.into()),
             available_wh: available.wh(),
             window: Some(window.into()),
@@ -181,7 +181,7 @@ impl Ranking<'_> {
             let listed = by_id.get(ranked.offer_id.as_str())?;
             Some(Match {
                 offer: listed.text,
-                provider: self.providers.get(&listed.offer.provider_id),
+                provider: self.providers.get(&listed.offer.offered.provider_id),
                 score: ranked.score,
                 breakdown: ranked.into(),
             })

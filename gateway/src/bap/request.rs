@@ -1,7 +1,7 @@
 //! Makes a Beckn request for a client: stores it, tells the buyer's state, sends it, and passes the answer on.
 
 use axum::{http::StatusCode, response::Response};
-use p2p_domain::{ParticipantId, TransactionId};
+use p2p_domain::TransactionId;
 use p2p_proto::order::{OutgoingMessage, SendRequest};
 use p2p_runtime::failpoint;
 use serde::Serialize;
@@ -14,7 +14,7 @@ use crate::{
     exchange::Sent,
     peers::{Answered, PeerError},
     reply::{ApiError, json},
-    transaction::{Loaded, Message, Step, Way},
+    transaction::{Loaded, Message, Seller, Step, Way},
 };
 
 /// How often a request is built anew because its author did not know everything.
@@ -24,7 +24,7 @@ const TRIES: usize = 5;
 pub(super) struct Outgoing {
     pub action: Action,
     /// The seller; none for the CDS.
-    pub bpp_id: Option<ParticipantId>,
+    pub seller: Option<Seller>,
     /// `message`.
     pub message: Box<RawValue>,
     /// What it adds to the buyer's state.
@@ -138,14 +138,17 @@ impl App {
         mut outgoing: Outgoing,
     ) -> Result<Made, ApiError> {
         let us = &self.config.identity;
-        let bpp = outgoing.bpp_id.as_ref().map(|id| (id, us.bpp_uri.as_str()));
+        let bpp = outgoing
+            .seller
+            .as_ref()
+            .map(|seller| (&seller.bpp_id, seller.bpp_uri.as_deref().unwrap_or(us.bpp_uri.as_str())));
         let now = self.clock.now();
         outgoing.parts.at = Some(now);
         let context =
             Context::request(outgoing.action, now, transaction.clone(), (&us.bap_id, &us.bap_uri), bpp);
         let body = raw(&Request { context: &context, message: &outgoing.message })?.get().to_owned();
-        let base = if outgoing.action == Action::Discover { &us.cds_uri } else { &us.bpp_uri };
-        let uri = format!("{base}/{}", outgoing.action);
+        let base = bpp.map_or(us.cds_uri.as_str(), |(_, uri)| uri);
+        let uri = format!("{}/{}", base.trim_end_matches('/'), outgoing.action);
         let request = SendRequest {
             gateway: Some(self.exchange.gateway()?),
             bap_id: us.bap_id.to_string(),
@@ -163,13 +166,11 @@ impl App {
         };
         failpoint!("gateway.request.{}.built", outgoing.action);
         let sent = self.services.mailbox.clone().send(request).await?.into_inner();
-        failpoint!("gateway.request.{}.stored", outgoing.action);
         if sent.stale {
             return Ok(Made::Stale(sent.buyer_seq));
         }
-        let bpp_id = outgoing.bpp_id.as_ref().map(|id| id.as_str());
-        let message =
-            Message { message_id: context.message_id.as_str(), action: outgoing.action, bpp_id, at: now };
+        failpoint!("gateway.request.{}.stored", outgoing.action);
+        let message = Message::of(&context, outgoing.action, now);
         self.transactions.note(Way::Outbound, message.message_id, outgoing.action.as_str(), now);
         let step = Step::Request(message, outgoing.parts.request_parts());
         self.transactions.apply_to(state, transaction, sent.buyer_seq, &step).await;

@@ -1,7 +1,7 @@
 //! `POST /api/select`: by hand, or the best match.
 
 use axum::{extract::State, response::Response};
-use p2p_domain::{Energy, ParticipantId, TimeWindow};
+use p2p_domain::{Energy, TimeWindow};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -124,14 +124,13 @@ fn selection(
     quantity: Energy,
     matching: Option<(Matching, Box<RawValue>)>,
 ) -> Result<(Outgoing, Chosen), ApiError> {
-    let bpp_id =
-        ParticipantId::parse(&offer.provider_id).map_err(|e| ApiError::bad_request(e.to_string()))?;
+    let seller = offer.offered.seller().map_err(|e| ApiError::bad_request(e.to_string()))?;
     let line =
         SendLine { item_id: (*item_id).to_owned(), offer_id: offer.id.clone(), quantity: quantity.into() };
     let (matching, results) = matching.unzip();
     let outgoing = Outgoing {
         action: Action::Select,
-        bpp_id: Some(bpp_id),
+        seller: Some(seller),
         message: raw(&SendSelect { items: [line] })?,
         parts: BuyerParts {
             selected_offer: Some((*text).to_owned()),
@@ -142,7 +141,7 @@ fn selection(
     };
     let selected_offer = SelectedOffer {
         id: offer.id.clone(),
-        provider_id: offer.provider_id.clone(),
+        provider_id: offer.offered.provider_id.clone(),
         price: offer.price.clone(),
         quantity: quantity.into(),
     };

@@ -1,21 +1,22 @@
 //! `POST /api/status`.
 
 use axum::{extract::State, response::Response};
-use p2p_domain::ParticipantId;
 use serde::Deserialize;
 
 use super::{
     callback::BuyerParts,
+    confirm::UNKNOWN,
     request::{Build, NothingElse, Outgoing, known_id, raw},
 };
 use crate::{
     app::App,
-    beckn::{Action, seed::request::Status as Message},
+    beckn::{
+        Action,
+        seed::{catalog::Offered, request::Status as Message},
+    },
     reply::{ApiError, JsonBody},
-    transaction::{Loaded, Part},
+    transaction::{Loaded, Part, Seller},
 };
-
-const UNKNOWN: &str = "Transaction not found";
 
 /// Which order; that of the transaction unless it is named.
 #[derive(Debug, Deserialize)]
@@ -42,19 +43,20 @@ impl Build for Status {
         let message = raw(&Message { order_id })?;
         let parts = BuyerParts::default();
         Ok((
-            Outgoing { action: Action::Status, bpp_id: Some(seller(app, state)), message, parts },
+            Outgoing { action: Action::Status, seller: Some(seller(app, state)), message, parts },
             NothingElse {},
         ))
     }
 }
 
-#[derive(Deserialize)]
-struct Selected {
-    provider_id: ParticipantId,
-}
-
-/// Whom to ask: the provider of the selected offer, else our own seller's side.
-pub(super) fn seller(app: &App, state: &Loaded) -> ParticipantId {
-    let selected = state.part(Part::Offer).and_then(|offer| serde_json::from_str::<Selected>(offer).ok());
-    selected.map_or_else(|| app.config.identity.bpp_id.clone(), |offer| offer.provider_id)
+/// Whom to ask about an order: who took it; else the provider of the selected offer, else our own seller's side.
+pub(super) fn seller(app: &App, state: &Loaded) -> Seller {
+    let took_it = state.head().and_then(|head| head.seller.clone());
+    let selected = || {
+        let offer = serde_json::from_str::<Offered>(state.part(Part::Offer)?).ok()?;
+        offer.seller().ok()
+    };
+    took_it
+        .or_else(selected)
+        .unwrap_or_else(|| Seller { bpp_id: app.config.identity.bpp_id.clone(), bpp_uri: None })
 }

@@ -29,11 +29,14 @@ pub enum Action {
     Confirm,
     /// Ask how it is.
     Status,
+    /// Give it up.
+    Cancel,
 }
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Discover, Self::Select, Self::Init, Self::Confirm, Self::Status];
+    pub const ALL: [Self; 6] =
+        [Self::Discover, Self::Select, Self::Init, Self::Confirm, Self::Status, Self::Cancel];
 
     /// The word of the request.
     pub fn as_str(self) -> &'static str {
@@ -43,6 +46,7 @@ impl Action {
             Self::Init => "init",
             Self::Confirm => "confirm",
             Self::Status => "status",
+            Self::Cancel => "cancel",
         }
     }
 
@@ -54,6 +58,7 @@ impl Action {
             Self::Init => "on_init",
             Self::Confirm => "on_confirm",
             Self::Status => "on_status",
+            Self::Cancel => "on_cancel",
         }
     }
 }
@@ -125,6 +130,15 @@ pub struct Context {
     /// How long it is of use; must parse, is not enforced.
     #[serde(default)]
     pub ttl: Option<Ttl>,
+}
+
+/// A BPP.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seller {
+    /// context.bpp_id.
+    pub bpp_id: ParticipantId,
+    /// Where it is reached; none: with us.
+    pub bpp_uri: Option<String>,
 }
 
 fn domain() -> String {

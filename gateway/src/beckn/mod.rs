@@ -9,7 +9,7 @@ mod number;
 pub mod seed;
 
 pub use ack::{Ack, PeerAnswer, acknowledgement};
-pub use context::{Action, Context, instant};
+pub use context::{Action, Context, Seller, instant};
 pub use envelope::{Envelope, Invalid, is_address};
 pub use error::{ErrorBody, code};
 pub use fitness::unfit;

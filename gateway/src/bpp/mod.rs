@@ -1,4 +1,4 @@
-//! The seller's side: what select, init, confirm and status ask for. (Discover is the CDS's.)
+//! The seller's side: what select, init, confirm, status and cancel ask for. (Discover is the CDS's.)
 
 use axum::response::Response;
 use p2p_proto::{
@@ -31,6 +31,8 @@ pub enum Plan {
     Init(Vec<RequestedLine>),
     /// An order is to be bought.
     Confirm(String),
+    /// An order is to be given up.
+    Cancel(request::Cancel),
 }
 
 /// What was read to answer an action.
@@ -102,6 +104,7 @@ pub async fn plan(exchange: &Exchange, action: Action, envelope: &Envelope<'_>) 
             Ok(Plan::Confirm(message.order.id))
         }
         Action::Status => status(exchange, envelope).await,
+        Action::Cancel => Ok(Plan::Cancel(envelope.message()?)),
     }
 }
 
@@ -161,20 +164,28 @@ async fn status(exchange: &Exchange, envelope: &Envelope<'_>) -> Result<Plan, Fa
         }
         Err(status) => return Err(status.into()),
     };
-    let seller = order.quote.as_ref().map(|quote| quote.provider_id.clone());
-    let fulfillment = Fulfillment::of(&order);
-    let message = Message::Status { order: Box::new(Order::of(order)?), fulfillment };
-    Ok(Plan::Answer(Box::new(Reading { seller, message, quote: None })))
+    Ok(Plan::Answer(Box::new(Reading::status(order)?)))
 }
 
 impl Reading {
-    /// An order, for on_init and on_confirm.
+    /// An order, for on_init, on_confirm and on_cancel.
     ///
     /// # Errors
     /// When the message is not what it should be.
     pub fn order(order: proto::Order) -> Result<Self, InvalidMessage> {
         let seller = order.quote.as_ref().map(|quote| quote.provider_id.clone());
         Ok(Self { seller, message: Message::Order { order: Box::new(Order::of(order)?) }, quote: None })
+    }
+
+    /// An order and how its delivery goes, for on_status.
+    ///
+    /// # Errors
+    /// When the message is not what it should be.
+    pub fn status(order: proto::Order) -> Result<Self, InvalidMessage> {
+        let seller = order.quote.as_ref().map(|quote| quote.provider_id.clone());
+        let fulfillment = Fulfillment::of(&order);
+        let message = Message::Status { order: Box::new(Order::of(order)?), fulfillment };
+        Ok(Self { seller, message, quote: None })
     }
 }
 

@@ -3,8 +3,8 @@
 use axum::{http::StatusCode, response::Response};
 use p2p_proto::{
     order::{
-        BeginConfirmRequest, BeginInitRequest, BeginResponse, GiveUpRequest, Outcome, ReceivedMessage,
-        RecordRequest, RequestedLine, Verdict,
+        BeginCancelRequest, BeginConfirmRequest, BeginInitRequest, BeginResponse, GiveUpRequest, Outcome,
+        ReceivedMessage, RecordRequest, RequestedLine, Verdict,
     },
     timestamp, utc,
 };
@@ -14,7 +14,7 @@ use tonic::Status;
 
 use super::{Exchange, conclude::Accepted};
 use crate::{
-    beckn::{Ack, Action, Context, Envelope, ErrorBody, Invalid, acknowledgement, code},
+    beckn::{Ack, Action, Context, Envelope, ErrorBody, Invalid, acknowledgement, code, seed::request},
     bpp::{self, Plan},
     reply::{json_text, sentence_of, status_of},
     transaction::Way,
@@ -57,6 +57,7 @@ impl Exchange {
             Plan::Confirm(order_id) => {
                 self.begun(self.begin_confirm(&accepted, order_id, false).await?, accepted)
             }
+            Plan::Cancel(cancel) => self.begun(self.begin_cancel(&accepted, cancel, false).await?, accepted),
         };
         if outcome == Outcome::Queued {
             self.queue.joined();
@@ -139,6 +140,24 @@ impl Exchange {
             resume,
         };
         Ok(self.services.mailbox.clone().begin_confirm(request).await?.into_inner())
+    }
+
+    pub(super) async fn begin_cancel(
+        &self,
+        accepted: &Accepted,
+        cancel: request::Cancel,
+        resume: bool,
+    ) -> Result<BeginResponse, Status> {
+        let request = BeginCancelRequest {
+            gateway: Some(self.gateway()?),
+            message: Some(accepted.message.clone()),
+            timestamp: Some(timestamp(self.clock.now())),
+            ack_deadline: self.config.ack_deadline.try_into().ok(),
+            order_id: cancel.order_id,
+            reason: cancel.reason.unwrap_or_default(),
+            resume,
+        };
+        Ok(self.services.mailbox.clone().begin_cancel(request).await?.into_inner())
     }
 
     pub(super) async fn begin_to_give_up(

@@ -98,7 +98,10 @@ impl Exchange {
         }
         for delivery in claimed.deliveries {
             failpoint!("gateway.claim.{}.claimed", delivery.action);
-            self.deliver(delivery.into(), Instant::now());
+            match &delivery.unsolicited {
+                Some(_) => self.say_unasked(delivery),
+                None => self.deliver(delivery.into(), Instant::now()),
+            }
         }
         Ok(found)
     }

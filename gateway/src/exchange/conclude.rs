@@ -102,7 +102,10 @@ impl Exchange {
         let mut pause = FIRST_PAUSE;
         loop {
             let done = match self.try_conclude(&accepted, begun.take(), &work).await {
-                Err(why) if is_permanent(&why) => self.give_up(&accepted, &work, &why).await,
+                // What is given up already has to be given back, however long it takes.
+                Err(why) if is_permanent(&why) && accepted.action != Action::Cancel => {
+                    self.give_up(&accepted, &work, &why).await
+                }
                 done => done,
             };
             let Err(error) = done else { return };
@@ -195,6 +198,7 @@ impl Exchange {
             }
             Plan::Init(lines) => concluded(self.begin_init(accepted, lines, true).await?),
             Plan::Confirm(order_id) => concluded(self.begin_confirm(accepted, order_id, true).await?),
+            Plan::Cancel(cancel) => concluded(self.begin_cancel(accepted, cancel, true).await?),
         }
     }
 
@@ -212,20 +216,12 @@ impl Exchange {
             Action::Discover | Action::Select => {
                 context.ttl.map(|ttl| ttl.0.saturating_add(USEFUL_AFTER_TTL))
             }
-            Action::Init | Action::Confirm | Action::Status => None,
+            Action::Init | Action::Confirm | Action::Status | Action::Cancel => None,
         };
-        let action = accepted.action.callback();
-        let uri = format!("{}/callbacks/{action}", context.bap_uri.trim_end_matches('/'));
-        let callback = Callback { context, message, error };
-        let body = serde_json::to_string(&callback).map_err(broken)?;
-        Ok(OutgoingMessage {
-            action: action.into(),
-            message_id: accepted.message.message_id.clone(),
-            uri,
-            body,
-            delay: self.config.callback_delay.try_into().ok(),
-            lifetime: lifetime.and_then(|lifetime| lifetime.try_into().ok()),
-        })
+        let mut reply = written(Callback { context, message, error })?;
+        reply.delay = self.config.callback_delay.try_into().ok();
+        reply.lifetime = lifetime.and_then(|lifetime| lifetime.try_into().ok());
+        Ok(reply)
     }
 
     /// Delivers a callback that is committed, when it is due.
@@ -244,7 +240,19 @@ impl Exchange {
     }
 }
 
-/// What an init or confirm came to.
+/// A callback as it is sent to the BAP that its context names.
+pub(super) fn written(callback: Callback) -> Result<OutgoingMessage, Status> {
+    let context = &callback.context;
+    Ok(OutgoingMessage {
+        action: context.action.clone(),
+        message_id: context.message_id.to_string(),
+        uri: format!("{}/callbacks/{}", context.bap_uri.trim_end_matches('/'), context.action),
+        body: serde_json::to_string(&callback).map_err(broken)?,
+        ..OutgoingMessage::default()
+    })
+}
+
+/// What an init, confirm or cancel came to.
 fn concluded(begun: BeginResponse) -> Result<Conclusion, Status> {
     let change = begun.change;
     match begun.result {

@@ -10,6 +10,7 @@ mod deliver;
 mod lease;
 mod mark;
 mod queue;
+mod unasked;
 
 pub use deliver::Sent;
 

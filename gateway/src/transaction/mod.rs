@@ -8,6 +8,7 @@ mod recent;
 mod show;
 mod state;
 
+pub use crate::beckn::Seller;
 pub use note::Way;
 pub use state::{Head, Heard, Message, OrderHead, Part, Progress, Step, Text};
 

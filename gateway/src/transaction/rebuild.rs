@@ -67,8 +67,7 @@ fn replay(state: &mut Cached, event: &Event) {
     let own: BuyerParts = serde_json::from_str(&event.buyer_json).unwrap_or_default();
     let at = own.at.or(logged_at).unwrap_or_default();
     let Ok(envelope) = Envelope::read(&event.raw_json, &event.action) else { return };
-    let bpp_id = envelope.context.bpp_id.as_ref().map(|id| id.as_str());
-    let message = Message { message_id: &event.message_id, action, bpp_id, at };
+    let message = Message::of(&envelope.context, action, at);
     if event.direction() == Direction::Outbound {
         take(state, &Step::Request(message, own.request_parts()));
         if let Some(refusal) = &event.refusal {

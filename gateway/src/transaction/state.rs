@@ -11,9 +11,10 @@ mod tests;
 pub use part::{Edit, Part, Text};
 
 use chrono::{DateTime, Utc};
+use p2p_domain::ParticipantId;
 use serde::{Deserialize, Serialize};
 
-use crate::beckn::{Action, ErrorBody};
+use crate::beckn::{Action, Context, ErrorBody, Seller};
 
 /// How many sent requests are remembered, to know which callbacks answer us.
 const MOST_SENT: usize = 32;
@@ -51,6 +52,9 @@ pub struct Head {
     pub error: Option<ErrorBody>,
     /// The order.
     pub order: Option<OrderHead>,
+    /// Who took it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seller: Option<Seller>,
     /// The newest turn, while it is not answered.
     open: Option<Open>,
     /// The newest requests, oldest first.
@@ -122,7 +126,8 @@ struct Open {
 struct Sent {
     message_id: String,
     action: Action,
-    bpp_id: Option<String>,
+    #[serde(flatten)]
+    seller: Option<Seller>,
 }
 
 /// Names a message of the buyer's side.
@@ -132,10 +137,25 @@ pub struct Message<'a> {
     pub message_id: &'a str,
     /// The action, also of a callback.
     pub action: Action,
-    /// context.bpp_id.
-    pub bpp_id: Option<&'a str>,
+    /// The seller's side.
+    pub seller: Option<&'a ParticipantId>,
+    /// Where that is reached, as the context says.
+    pub seller_uri: Option<&'a str>,
     /// When it was sent or heard.
     pub at: DateTime<Utc>,
+}
+
+impl<'a> Message<'a> {
+    /// Of this context.
+    pub fn of(context: &'a Context, action: Action, at: DateTime<Utc>) -> Self {
+        Self {
+            message_id: context.message_id.as_str(),
+            action,
+            seller: context.bpp_id.as_ref(),
+            seller_uri: context.bpp_uri.as_deref(),
+            at,
+        }
+    }
 }
 
 /// What a callback brings.
@@ -211,6 +231,7 @@ impl Head {
             updated_at: at,
             error: None,
             order: None,
+            seller: None,
             open: None,
             sent: Vec::new(),
         }
@@ -221,7 +242,9 @@ impl Head {
         let request = Sent {
             message_id: message.message_id.to_owned(),
             action: message.action,
-            bpp_id: message.bpp_id.map(str::to_owned),
+            seller: message
+                .seller
+                .map(|id| Seller { bpp_id: id.clone(), bpp_uri: message.seller_uri.map(str::to_owned) }),
         };
         self.sent.push(request.clone());
         if self.sent.len() > MOST_SENT {
@@ -237,6 +260,8 @@ impl Head {
                 self.status
             }
             Action::Confirm => Status::Confirming,
+            // Until the seller has said so it is not given up.
+            Action::Cancel => self.status,
         };
         // What an unanswered older turn put aside may have been accepted: it stays.
         let mut edits: Vec<Edit> = match self.open {
@@ -251,11 +276,21 @@ impl Head {
     }
 
     fn fail(mut self, before: Option<Status>, at: DateTime<Utc>, error: &ErrorBody) -> (Self, Vec<Edit>) {
-        self.status = before.unwrap_or(self.status);
+        self.status = self.restored(before.unwrap_or(self.status));
         self.updated_at = at;
         self.error = Some(error.clone());
         self.open = None;
         (self, Part::PENDING.map(Edit::DropPending).into())
+    }
+
+    /// A status that was true before, brought up to what has become of the order meanwhile.
+    fn restored(&self, before: Status) -> Status {
+        match (before, &self.order) {
+            (Status::Confirming | Status::Active | Status::Completed | Status::Cancelled, Some(order)) => {
+                order.progress.status()
+            }
+            _ => before,
+        }
     }
 
     fn callback(mut self, message: &Message<'_>, heard: &Heard) -> Option<(Self, Vec<Edit>)> {
@@ -269,7 +304,11 @@ impl Head {
                 Some(Status::Selecting)
             }
             (Action::Select, Heard::Quote) => Some(Status::Initializing),
-            (Action::Init | Action::Confirm, Heard::Order { head, .. }) => Some(head.progress.status()),
+            (Action::Init, Heard::Order { head, .. }) => {
+                self.seller = open.request.seller;
+                Some(head.progress.status())
+            }
+            (Action::Confirm | Action::Cancel, Heard::Order { head, .. }) => Some(head.progress.status()),
             _ => None,
         }?;
         self.status = answered;
@@ -313,6 +352,11 @@ impl Head {
         if of_this_order && !shopping && (waits_for_it || head.progress.is_over()) {
             self.status = head.progress.status();
         }
+        if let Some(init) = self.sent.iter().find(|s| s.message_id == message.message_id)
+            && init.action == Action::Init
+        {
+            self.seller = init.seller.clone();
+        }
         self.order = Some(head.clone());
         self.updated_at = message.at;
         Some((self, heard.edits()))
@@ -320,12 +364,18 @@ impl Head {
 }
 
 impl Head {
-    /// An unasked on_status counts from whom the order was asked for, and from nobody else.
+    /// An unasked on_status or on_cancel counts from whom the order was asked for, and from nobody else.
     fn is_sellers_word(&self, message: &Message<'_>) -> bool {
         let about_orders = |sent: &&Sent| !matches!(sent.action, Action::Discover | Action::Select);
-        message.action == Action::Status
-            && message.bpp_id.is_some()
-            && self.sent.iter().filter(about_orders).any(|sent| sent.bpp_id.as_deref() == message.bpp_id)
+        matches!(message.action, Action::Status | Action::Cancel)
+            && message.seller.is_some()
+            && self.sent.iter().filter(about_orders).any(|sent| sent.is_to(message.seller))
+    }
+}
+
+impl Sent {
+    fn is_to(&self, bpp_id: Option<&ParticipantId>) -> bool {
+        self.seller.as_ref().map(|seller| &seller.bpp_id) == bpp_id
     }
 }
 
@@ -336,7 +386,7 @@ fn answers(message: &Message<'_>, open: &Open, sent: &[Sent]) -> bool {
         return false;
     }
     let fresh = || sent.iter().all(|sent| sent.message_id != message.message_id);
-    request.message_id == message.message_id || (request.bpp_id.as_deref() == message.bpp_id && fresh())
+    request.message_id == message.message_id || (request.is_to(message.seller) && fresh())
 }
 
 impl Heard {

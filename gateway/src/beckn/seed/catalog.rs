@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use p2p_domain::{Energy, Money, TimeWindow};
+use p2p_domain::{Energy, IdError, Money, ParticipantId, TimeWindow};
 use p2p_proto::{
     InvalidMessage,
     catalog::{self as proto, SearchCatalogResponse},
@@ -12,7 +12,7 @@ use p2p_proto::{
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::beckn::{Number, instant};
+use crate::beckn::{Number, Seller, instant};
 
 /// `{providers: [...]}`.
 #[derive(Debug, Serialize)]
@@ -306,7 +306,8 @@ pub struct ReceivedOffer {
     /// Which.
     pub id: String,
     /// Whose.
-    pub provider_id: String,
+    #[serde(flatten)]
+    pub offered: Offered,
     /// Of one kWh.
     pub price: Price,
     /// What can still be bought.
@@ -315,4 +316,30 @@ pub struct ReceivedOffer {
     /// When it is delivered.
     #[serde(rename = "timeWindow")]
     pub window: Window,
+}
+
+/// Who sells an offer, and who takes the orders.
+#[derive(Debug, Deserialize)]
+pub struct Offered {
+    /// Who sells.
+    pub provider_id: String,
+    /// The BPP that takes the orders; ours when absent.
+    #[serde(default)]
+    bpp_id: Option<ParticipantId>,
+    /// Where that is reached.
+    #[serde(default)]
+    bpp_uri: Option<String>,
+}
+
+impl Offered {
+    /// Whom to send an order. In this profile our own seller's side goes by the provider's id.
+    ///
+    /// # Errors
+    /// When the provider's id is none.
+    pub fn seller(&self) -> Result<Seller, IdError> {
+        match (&self.bpp_id, &self.bpp_uri) {
+            (Some(id), Some(uri)) => Ok(Seller { bpp_id: id.clone(), bpp_uri: Some(uri.clone()) }),
+            _ => Ok(Seller { bpp_id: ParticipantId::parse(&self.provider_id)?, bpp_uri: None }),
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! What the five actions say.
+//! What the actions say.
 
 use p2p_domain::{ItemId, OfferId, ProviderId};
 use serde::{Deserialize, Serialize};
@@ -142,6 +142,16 @@ pub struct OrderRef {
 pub struct Status {
     /// Which order.
     pub order_id: String,
+}
+
+/// `message` of cancel.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Cancel {
+    /// Which order.
+    pub order_id: String,
+    /// Why, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// `message` of a select that we send.

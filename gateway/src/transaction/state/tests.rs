@@ -5,8 +5,13 @@ fn at(second: i64) -> DateTime<Utc> {
 }
 
 fn message(id: &str, action: Action, second: i64) -> Message<'_> {
-    let bpp_id = (action != Action::Discover).then_some("p");
-    Message { message_id: id, action, bpp_id, at: at(second) }
+    from("p", id, action, second)
+}
+
+fn from<'a>(seller: &str, id: &'a str, action: Action, second: i64) -> Message<'a> {
+    let seller = Box::leak(Box::new(ParticipantId::parse(seller).unwrap()));
+    let seller = (action != Action::Discover).then_some(&*seller);
+    Message { message_id: id, action, seller, seller_uri: Some("http://p"), at: at(second) }
 }
 
 fn catalog() -> Heard {
@@ -169,4 +174,60 @@ fn a_catalog_for_an_unknown_transaction_makes_one_and_nothing_else_does() {
     for what in [Heard::Quote, order("ACTIVE"), Heard::Failed(error())] {
         assert_eq!(step(None, &heard("x", Action::Select, 1, what)), None);
     }
+}
+
+#[test]
+fn a_cancelled_order_ends_the_trade_and_until_then_it_stands_as_it_was() {
+    let mut steps = active();
+    steps.push(request("x-1", Action::Cancel, 8));
+    assert_eq!(run(&steps).status, Status::Active);
+    steps.push(heard("x-1", Action::Cancel, 9, order("CANCELLED")));
+    assert_eq!(run(&steps).status, Status::Cancelled);
+}
+
+#[test]
+fn a_cancel_that_fails_leaves_the_order_where_it_has_come_to_meanwhile() {
+    let mut steps = active();
+    let on_confirm = steps.pop().unwrap();
+    steps.push(request("x-1", Action::Cancel, 8));
+    assert_eq!(run(&steps).status, Status::Confirming);
+    steps.push(on_confirm);
+    steps.push(heard("x-1", Action::Cancel, 9, Heard::Failed(error())));
+    let head = run(&steps);
+    assert_eq!((head.status, head.error), (Status::Active, Some(error())));
+}
+
+#[test]
+fn what_the_seller_says_unasked_counts_and_what_others_say_does_not() {
+    for (action, said, status) in [
+        (Action::Cancel, "CANCELLED", Status::Cancelled),
+        (Action::Status, "COMPLETED", Status::Completed),
+    ] {
+        let mut steps = active();
+        let head = run(&steps);
+        let strange = Step::Callback(from("q", "u-1", action, 9), order(said));
+        assert_eq!(step(Some(&head), &strange), None);
+        steps.push(heard("u-1", action, 9, order(said)));
+        assert_eq!(run(&steps).status, status);
+    }
+}
+
+#[test]
+fn an_order_that_ends_while_its_confirm_is_open_stays_ended() {
+    let mut steps = active();
+    steps.pop();
+    steps.push(heard("u-1", Action::Cancel, 8, order("CANCELLED")));
+    steps.push(heard("c-1", Action::Confirm, 9, Heard::Failed(error())));
+    assert_eq!(run(&steps).status, Status::Cancelled);
+}
+
+#[test]
+fn who_took_the_order_is_asked_about_it_whatever_is_selected_later() {
+    let mut steps = active();
+    steps.push(request("d-2", Action::Discover, 20));
+    steps.push(heard("d-2", Action::Discover, 21, catalog()));
+    steps.push(Step::Request(from("q", "s-2", Action::Select, 22), vec![]));
+    steps.push(Step::Callback(from("q", "s-2", Action::Select, 23), Heard::Quote));
+    let seller = run(&steps).seller.unwrap();
+    assert_eq!((seller.bpp_id.as_str(), seller.bpp_uri.as_deref()), ("p", Some("http://p")));
 }

@@ -69,17 +69,20 @@ pub(super) fn failed(operation: &'static str) -> impl Fn(Status) -> Error {
 
 fn listings(answer: GetOffersResponse) -> Result<Listings, Error> {
     let GetOffersResponse { offers, items, providers } = answer;
-    offers.into_iter().map(|offer| Ok((id(&offer.id)?, offered(offer, &items, &providers)?))).collect()
+    // What is withdrawn is as good as unknown.
+    let offers = offers.into_iter().filter(|offer| !offer.withdrawn);
+    offers.map(|offer| Ok((id(&offer.id)?, offered(offer, &items, &providers)?))).collect()
 }
 
 fn offered(offer: Offer, items: &[Item], providers: &[Provider]) -> Result<Offered, Error> {
     let item: ItemId = id(&offer.item_id)?;
     let stock = items.iter().find(|i| i.id == offer.item_id).map(|i| i.available_wh);
-    let name = providers.iter().find(|p| p.id == offer.provider_id).map(|p| p.name.clone());
+    let provider = required(providers.iter().find(|p| p.id == offer.provider_id), "provider")?;
     Ok(Offered {
         item,
         provider: id(&offer.provider_id)?,
-        provider_name: required(name, "provider")?,
+        provider_name: provider.name.clone(),
+        elsewhere: Some(provider.bpp_uri.clone()).filter(|uri| !uri.is_empty()),
         price_per_kwh: Money::try_from(required(offer.price_per_kwh, "price_per_kwh")?)?,
         block: energy(offer.block_wh)?,
         available: energy(offer.available_wh)?,

@@ -27,6 +27,8 @@ pub struct Offered {
     pub provider: ProviderId,
     /// What the seller is called.
     pub provider_name: String,
+    /// The BPP that takes the orders, when it is not ours.
+    pub elsewhere: Option<String>,
     /// Price of one kWh.
     pub price_per_kwh: Money,
     /// The smallest lot.
@@ -85,6 +87,9 @@ impl Quote {
         let mut shortages = Vec::new();
         for (offer, quantity) in quantities {
             let offered = known(offer, listings)?;
+            if let Some(bpp_uri) = &offered.elsewhere {
+                return Err(Refusal::invalid(format!("Offer {offer} is sold by the BPP at {bpp_uri}")));
+            }
             if offered.window.end() <= now {
                 return Err(Refusal::invalid(format!("Offer {offer} has ended")));
             }
@@ -190,6 +195,7 @@ mod tests {
             item: "item-1".parse().unwrap(),
             provider: provider.parse().unwrap(),
             provider_name: "Beta".into(),
+            elsewhere: None,
             price_per_kwh: Money::new("0.08".parse().unwrap(), "USD".parse().unwrap()).unwrap(),
             block: Energy::KWH,
             available: Energy::from_wh(available_kwh * 1000).unwrap(),

@@ -274,15 +274,18 @@ impl Fields {
     }
 }
 
-/// The span of a window that a client gave.
+/// The span of a window that a client gave, to the microsecond. A leap second is the first one of the next minute: few
+/// clients can read it as it is written.
 fn span(name: &str, window: &Window) -> Result<TimeWindow, ApiError> {
     let refused = |why| ApiError::bad_request(format!("{name}: {why}"));
     let span = TimeWindow::try_from(window).map_err(|e| refused(e.to_string()))?;
-    let dated = |at: DateTime<Utc>| (1970..=9999).contains(&at.year());
-    if dated(span.start()) && dated(span.end()) {
-        Ok(span)
-    } else {
-        Err(refused("a time window must lie between the years 1970 and 9999".into()))
+    let ranged = [span.start(), span.end()].map(|at| {
+        let at = DateTime::from_timestamp_micros(at.timestamp_micros());
+        at.filter(|at| (1970..=9999).contains(&at.year()))
+    });
+    match ranged {
+        [Some(start), Some(end)] => TimeWindow::new(start, end).map_err(|e| refused(e.to_string())),
+        _ => Err(refused("a time window must lie between the years 1970 and 9999".into())),
     }
 }
 
@@ -318,6 +321,18 @@ mod tests {
             assert!(given.text(name).unwrap().is_none(), "{name}");
             assert!(given.id::<ProviderId>(name).unwrap().is_none(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_leap_second_is_written_as_the_next_one() {
+        let given =
+            fields(r#"{"w":[{"startTime":"2026-12-31T23:59:60Z","endTime":"2027-01-01T00:00:01Z"}]}"#);
+        let windows = given.windows("w").unwrap().unwrap();
+        assert_eq!(windows[0].start().to_rfc3339(), "2027-01-01T00:00:00+00:00");
+        let blink = fields(
+            r#"{"w":[{"startTime":"2027-01-01T00:00:00Z","endTime":"2027-01-01T00:00:00.0000001Z"}]}"#,
+        );
+        assert!(blink.windows("w").is_err());
     }
 
     #[test]

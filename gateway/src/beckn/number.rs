@@ -1,6 +1,6 @@
 //! JSON numbers without floats.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 use p2p_domain::Energy;
 use rust_decimal::Decimal;
@@ -42,10 +42,10 @@ fn parse(text: &str) -> Option<Decimal> {
     if !text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
         return None;
     }
-    match text.contains(['e', 'E']) {
-        true => Decimal::from_scientific(text).ok(),
-        false => Decimal::from_str(text).ok(),
-    }
+    let digits = text.split(['e', 'E']).next().unwrap_or(text);
+    // What a decimal cannot hold is not rounded away.
+    let exact = Decimal::from_str_exact(digits).ok()?;
+    if digits.len() == text.len() { Some(exact) } else { Decimal::from_scientific(text).ok() }
 }
 
 /// A quantity to be bought, as a JSON value: a positive whole number of kWh.
@@ -84,9 +84,23 @@ mod tests {
             assert_eq!(of(text).unwrap().wh(), kwh * 1000, "{text}");
         }
         let huge = format!("1{}", "0".repeat(400));
-        for text in
-            ["0", "-5", "1.5", "\"30\"", "null", "1e400", &huge, "1000000001", "true", "[]", "{}", "-0"]
-        {
+        let fine = format!("5.{}1", "0".repeat(40));
+        for text in [
+            "0",
+            "-5",
+            "1.5",
+            "\"30\"",
+            "null",
+            "1e400",
+            &huge,
+            "1000000001",
+            "true",
+            "[]",
+            "{}",
+            "-0",
+            &fine,
+            &format!("{fine}e0"),
+        ] {
             assert!(of(text).is_err(), "{text}");
         }
         assert!(quantity(None).is_err());

@@ -5,7 +5,7 @@ LOCAL := target/release/local
 COMPOSE ?= docker compose
 
 .DEFAULT_GOAL := help
-.PHONY: help build up demo test postman seed migrate migration db-shell clean-db \
+.PHONY: help build up demo fsck test postman seed migrate migration db-shell clean-db \
 	docker-up docker-down docker-logs fmt lint
 
 help: ## this list
@@ -38,6 +38,9 @@ migrate: build ## bring the database up to date
 migration: build ## a new empty migration: NAME=add_something SERVICE=catalog|matching|order
 	@test -n "$(NAME)" -a -n "$(SERVICE)" || { echo 'say NAME=add_something SERVICE=catalog|matching|order' >&2; exit 2; }
 	@target/release/migrate new "$(SERVICE)" "$(NAME)"
+
+fsck: build ## check the running system's invariants: a line per violation (ARGS="--quiet 0" for a system at rest)
+	@$(LOCAL) with -- target/release/fsck $(ARGS)
 
 db-shell: build ## psql on the running system's database
 	@$(LOCAL) db-shell

@@ -196,7 +196,11 @@ impl Launcher<'_> {
     }
 
     /// The three services, then the gateway that calls them.
-    async fn start_programs(&self, system: &mut System, environment: Environment) -> anyhow::Result<RunFile> {
+    async fn start_programs(
+        &self,
+        system: &mut System,
+        mut environment: Environment,
+    ) -> anyhow::Result<RunFile> {
         let services = [
             ("catalog", self.addresses.catalog),
             ("matching", self.addresses.matching),
@@ -213,6 +217,8 @@ impl Launcher<'_> {
         for url in [format!("{bap_url}/health/ready"), format!("{cds_url}/health")] {
             system.while_alive(healthy(&url)).await?;
         }
+        // What asks the running system has to find it.
+        environment.insert("ORDER_ADDR".into(), self.addresses.order.to_string());
         Ok(RunFile { pid: std::process::id(), bap_url, cds_url, environment })
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The steps are the failpoints of the programs. One that is never crossed fails the test that names it.
 
-use crate::stage::{ACTIONS, GiveBack, Stage, Victim};
+use crate::stage::{ACTIONS, Ending, GiveBack, Stage, Victim};
 
 const ALONE: Victim = Victim::Gateways(&["gateway-1"]);
 const TWO: Victim = Victim::Gateways(&["gateway-1", "gateway-2"]);
@@ -216,4 +216,60 @@ async fn a_catalog_that_dies_around_a_commit_moves_stock_once() {
         stage.given_back(GiveBack::Return, &step.replace("{}", "return")).await;
     }
     stage.is_sound().await;
+}
+
+/// An order for each line of places.
+async fn ends(victim: Victim, lease_seconds: &str, ending: Ending, lines: &[&[&str]]) {
+    let mut stage = Stage::start(victim, lease_seconds).await;
+    for points in lines {
+        stage.ended(ending, points).await;
+    }
+    stage.is_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancel_is_done_once_whatever_dies() {
+    let gateway: [&[&str]; 6] = [
+        &["gateway.request.cancel.stored"],
+        &["gateway.accept.cancel.planned"],
+        &["gateway.accept.cancel.committed", "gateway.conclude.cancel.started"],
+        &["gateway.conclude.cancel.worked_out"],
+        &["gateway.conclude.cancel.finished"],
+        &["gateway.callback.cancel.recorded"],
+    ];
+    let order: [&[&str]; 3] = [
+        &["order.Begin.committed"],
+        &["order.release.answered", "order.return.answered"],
+        &["order.Finish.committed"],
+    ];
+    let catalog: [&[&str]; 3] =
+        [&["catalog.release.asked"], &["catalog.return.asked"], &["catalog.return.committed"]];
+    let by_buyer = Ending::CancelledByBuyer;
+    tokio::join!(
+        ends(ALONE, LONG, by_buyer, &gateway),
+        ends(Victim::Order, SHORT, by_buyer, &order),
+        ends(Victim::Catalog, SHORT, by_buyer, &catalog),
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_seller_does_is_done_once_and_told_once_whatever_dies() {
+    let unasked: [&[&str]; 4] = [
+        &["gateway.claim.on_cancel.claimed"],
+        &["gateway.unasked.on_cancel.composed", "gateway.unasked.on_cancel.stored"],
+        &["gateway.deliver.on_cancel.due"],
+        &["gateway.callback.cancel.recorded"],
+    ];
+    let cancelled: [&[&str]; 4] = [
+        &["order.Perform.committed"],
+        &["order.release.answered", "order.return.answered"],
+        &["order.Settle.committed"],
+        &["order.Compose.committed"],
+    ];
+    let completed: [&[&str]; 2] = [&["order.Perform.committed"], &["order.Compose.committed"]];
+    tokio::join!(
+        ends(TWO, SHORT, Ending::CancelledBySeller, &unasked),
+        ends(Victim::Order, SHORT, Ending::CancelledBySeller, &cancelled),
+        ends(Victim::Order, SHORT, Ending::Completed, &completed),
+    );
 }

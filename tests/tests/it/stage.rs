@@ -48,7 +48,12 @@ impl Stage {
         let ids = if let Victim::Gateways(ids) = victim { ids } else { &["gateway-1"] };
         let places: Vec<Place> = ids.iter().map(|id| Place::new(id)).collect();
         // A busy machine is slow, and these tests are not about slowness.
-        let more = [("CALLBACK_DELAY", "20"), ("LEASE_SECONDS", lease_seconds), ("ACK_DEADLINE_MS", "5000")];
+        let more = [
+            ("CALLBACK_DELAY", "20"),
+            ("LEASE_SECONDS", lease_seconds),
+            ("ACK_DEADLINE_MS", "5000"),
+            ("SWEEP_INTERVAL_SECONDS", "1"),
+        ];
         let programs = Programs::new(&places.iter().collect::<Vec<_>>(), &more).await;
         let [catalog, matching, order] = programs.services();
         let gateway = programs.gateway(&places[0]).await;
@@ -212,6 +217,40 @@ impl Stage {
         assert_eq!(messages(&trade, "select").await.len(), 2);
     }
 
+    /// An order of our own buyer that was bought comes to an end while programs die. Both sides are told once.
+    pub async fn ended(&mut self, ending: Ending, points: &[&str]) {
+        let points: Vec<String> = points.iter().map(|point| (*point).to_owned()).collect();
+        let trade = self.client().trade(&Uuid::new_v4().to_string());
+        assert!(ask(&trade, "discover").await);
+        reached(&trade, "discover").await;
+        let order = trade.ordered(ALPHA, 1).await;
+        trade.bought().await;
+        self.doom(&points[0]).await;
+        let trade = self.client().trade(&trade.id);
+        // Whether it is answered or not, the client cannot know whether it was done.
+        ending.ask(&trade, &order).await;
+        self.survive(&points).await;
+        let trade = self.client().trade(&trade.id);
+        if ending != Ending::CancelledByBuyer || messages(&trade, "cancel").await.is_empty() {
+            until("the end that was asked for", async || {
+                if ending.ask(&trade, &order).await { Ok(()) } else { Err("not yet".into()) }
+            })
+            .await;
+        }
+        trade.status(ending.status()).await;
+        self.programs.tables.quiet().await;
+        let told = messages(&trade, ending.callback()).await;
+        let texts: Vec<&String> =
+            told.iter().filter(|(action, _)| action.starts_with("on_")).map(|(_, text)| text).collect();
+        // As it was sent and as it was heard.
+        assert_eq!(texts.len(), 2, "{points:?} {told:#?}");
+        assert_eq!(texts[0], texts[1], "{points:?}");
+        if ending == Ending::Completed {
+            self.bought += 1;
+        }
+        assert_eq!(self.programs.tables.stock(ALPHA).await, [KWH - self.bought, 0, self.bought]);
+    }
+
     /// Holds blocks, sells them if they are to be returned, and gives them back while the catalog dies at the point.
     pub async fn given_back(&mut self, command: GiveBack, point: &str) {
         let order_id = Uuid::new_v4().to_string();
@@ -234,6 +273,43 @@ impl Stage {
 
     pub async fn is_sound(&self) {
         self.programs.tables.is_sound().await;
+    }
+}
+
+/// How an order ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    CancelledByBuyer,
+    CancelledBySeller,
+    Completed,
+}
+
+impl Ending {
+    /// Whether it is said to be done, or accepted.
+    async fn ask(self, trade: &Trade, order: &str) -> bool {
+        let word = match self {
+            Self::CancelledByBuyer => return ask(trade, "cancel").await,
+            Self::CancelledBySeller => "cancel",
+            Self::Completed => "complete",
+        };
+        let url = format!("{}/seller/orders/{order}/{word}", trade.client.bap);
+        let answer = trade.client.try_send(Method::POST, &url, None).await;
+        answer.is_some_and(|answer| answer.status == 200)
+    }
+
+    fn status(self) -> &'static str {
+        match self {
+            Self::CancelledByBuyer | Self::CancelledBySeller => "CANCELLED",
+            Self::Completed => "COMPLETED",
+        }
+    }
+
+    /// The action whose callback tells the buyer.
+    fn callback(self) -> &'static str {
+        match self {
+            Self::CancelledByBuyer | Self::CancelledBySeller => "cancel",
+            Self::Completed => "status",
+        }
     }
 }
 

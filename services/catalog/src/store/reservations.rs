@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use p2p_domain::{Energy, OfferId, OrderId, TransactionId};
 use p2p_runtime::postgres::column;
-use sea_orm::{ConnectionTrait, QueryResult};
+use sea_orm::{ConnectionTrait, QueryResult, Value};
 use serde::{Deserialize, Serialize};
 
 use super::{Store, row::Row, sql};
@@ -15,19 +15,28 @@ use crate::{
 const BY_ORDER: &str = "
     SELECT order_id AS id, transaction_id, status, reason, lines FROM reservations WHERE order_id = ANY ($1)";
 
-/// Those that changed lately, or that are held: they are found by status and age, then put in order.
+/// As many as this are few.
+const FEW_AT_MOST: i64 = 20_000;
+
+const COUNT: &str = "
+    SELECT count(*) AS found FROM (
+        SELECT FROM reservations WHERE status = ANY ($1) AND updated_at >= $2 AND updated_at < $3 LIMIT $4
+    ) AS found";
+
+/// When few pass: they are found by status and age, then put in order.
 const FEW: &str = "
     WITH found AS MATERIALIZED (
         SELECT order_id AS id, transaction_id, status, reason, lines FROM reservations
-        WHERE status = ANY ($1) AND updated_at < $4 AND updated_at >= $5
+        WHERE status = ANY ($1) AND updated_at >= $2 AND updated_at < $3
     )
-    SELECT * FROM found WHERE id > $2 ORDER BY id LIMIT $3";
+    SELECT * FROM found WHERE id > $4 ORDER BY id LIMIT $5";
 
-/// Most rows may pass: they are walked in order. The last parameter is but there because the other query has it.
+/// When many pass: the table is walked in order until the page is full. IS TRUE keeps the age out of the reach of its
+/// index, by which all that pass would be put in order for each page.
 const MANY: &str = "
     SELECT order_id AS id, transaction_id, status, reason, lines FROM reservations
-    WHERE order_id > $2 AND status = ANY ($1) AND updated_at < $4 AND $5::timestamptz IS NOT NULL
-    ORDER BY order_id LIMIT $3";
+    WHERE status = ANY ($1) AND (updated_at >= $2) IS TRUE AND (updated_at < $3) IS TRUE AND order_id > $4
+    ORDER BY order_id LIMIT $5";
 
 /// An element of `lines`.
 #[derive(Serialize, Deserialize)]
@@ -48,16 +57,24 @@ impl Store {
         // Older than any row, and no year that the database does not know.
         let since = sought.changed_since.unwrap_or_default().max(DateTime::UNIX_EPOCH);
         let before = sought.unchanged_since.unwrap_or(DateTime::<Utc>::MAX_UTC).max(DateTime::UNIX_EPOCH);
-        let values = [
-            column(&sought.statuses, |status| status_text(*status).to_owned()),
-            sought.after.map(|order| order.to_string()).unwrap_or_default().into(),
-            sought.page.and_one().into(),
-            before.into(),
-            since.into(),
-        ];
-        let few = sought.changed_since.is_some() || sought.statuses == [Status::Held];
+        let statuses = column(&sought.statuses, |status| status_text(*status).to_owned());
+        let few = self.few_reservations(statuses.clone(), since, before).await?;
+        let after = sought.after.map(|order| order.to_string()).unwrap_or_default();
+        let values = [statuses, since.into(), before.into(), after.into(), sought.page.and_one().into()];
         let query = if few { FEW } else { MANY };
         self.db.query_all_raw(sql(query, values)).await?.iter().map(reservation).collect()
+    }
+
+    async fn few_reservations(
+        &self,
+        statuses: Value,
+        since: DateTime<Utc>,
+        before: DateTime<Utc>,
+    ) -> Result<bool, Error> {
+        let values = [statuses, since.into(), before.into(), (FEW_AT_MOST + 1).into()];
+        let counted = self.db.query_one_raw(sql(COUNT, values)).await?;
+        let found: Option<i64> = counted.map(|columns| columns.try_get("", "found")).transpose()?;
+        Ok(found.is_some_and(|found| found <= FEW_AT_MOST))
     }
 }
 

@@ -1,10 +1,10 @@
 //! What the service finds when it checks its stock.
 
 use p2p_catalog::{app::check_stock::check_stock, store::Store};
-use p2p_proto::catalog::CheckStockRequest;
+use p2p_proto::catalog::{BlockStatus, CheckStockRequest};
 use sea_orm::ConnectionTrait;
 
-use crate::service::{Catalog, offer, order};
+use crate::service::{Catalog, offer, order, reason};
 
 /// The rules that are broken, each with the row that breaks it.
 pub async fn violations(store: &Store) -> Vec<String> {
@@ -36,7 +36,7 @@ async fn traded() -> (Catalog, String) {
     catalog.reserve(held, &[("o", 30_000)]).await.unwrap();
     catalog.reserve(sold, &[("o", 5_000)]).await.unwrap();
     catalog.sell(sold).await.unwrap();
-    catalog.tell("u", &[4, 5, 6], p2p_proto::catalog::BlockStatus::Sold).await.unwrap();
+    catalog.tell("u", &[4, 5, 6], BlockStatus::Sold).await.unwrap();
     catalog.assert_sound().await;
     (catalog, held.to_string())
 }
@@ -158,7 +158,35 @@ async fn of_each_rule_a_hundred_rows_are_told() {
     );
 }
 
-/// A million offers with two million runs, and half a million reservations.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_stock_is_sound_at_every_moment_while_it_is_traded_and_told() {
+    let catalog = Catalog::start().await;
+    catalog.sync(10_000).await;
+    let trade = async || {
+        for n in 0..60 {
+            let id = order();
+            catalog.reserve(id, &[("u", 3_000)]).await.unwrap();
+            if n % 2 == 0 { catalog.release(id, "").await } else { catalog.sell(id).await }.unwrap();
+        }
+    };
+    let tell = async {
+        for n in 0..60 {
+            let status = if n % 3 == 0 { BlockStatus::Available } else { BlockStatus::Sold };
+            if let Err(refused) = catalog.tell("u", &[n % 7, 20 + n], status).await {
+                assert_eq!(reason::<()>(Err(refused)), "BLOCK_TAKEN");
+            }
+        }
+    };
+    let check = async {
+        for _ in 0..40 {
+            catalog.assert_sound().await;
+        }
+    };
+    tokio::join!(trade(), trade(), trade(), tell, check);
+    catalog.assert_sound().await;
+}
+
+/// A million offers with one and a half million runs, and half a million reservations.
 const MILLION: &str = "
     INSERT INTO providers (id, name) VALUES ('p', 'P');
     INSERT INTO catalog_items (id, provider_id, source_type, delivery_mode, production_windows_json, total_qty,

@@ -1,7 +1,7 @@
 //! Making and changing providers, items and offers.
 
 use p2p_proto::{
-    catalog::{GetOffersRequest, Item, Offer, Origin, ReleaseBlocksRequest, UpsertOfferRequest},
+    catalog::{GetOffersRequest, Item, Offer, Origin, Provider, ReleaseBlocksRequest, UpsertOfferRequest},
     common::Money,
     metadata,
 };
@@ -157,6 +157,61 @@ async fn other_bad_requests_are_refused_with_their_reason() {
     assert_eq!(reason(catalog.client.clone().release_blocks(odd("no uuid", "")).await), "INVALID_MESSAGE");
     let id = order().to_string();
     assert_eq!(reason(catalog.client.clone().release_blocks(odd(&id, "a\0b")).await), "INVALID_TEXT");
+}
+
+#[tokio::test]
+async fn what_is_refused_names_its_field_and_rule() {
+    let catalog = Catalog::with_item(100).await;
+    let (long, bell) = ("n".repeat(10_000), "n\u{7}".to_owned());
+    let text = "must be at most 255 characters without control characters";
+    for name in [long.clone(), bell] {
+        let provider = Provider { id: "q".into(), name: name.clone(), ..Default::default() };
+        let refused = catalog.upsert_provider(provider, false).await.unwrap_err();
+        assert_eq!(refused.message(), format!("provider.name {text}"));
+        let refused = catalog.item(Item { meter_id: name, ..item("i", "p", 1) }).await.unwrap_err();
+        assert_eq!(refused.message(), format!("item.meter_id {text}"));
+    }
+    let nameless = Provider { id: "q".into(), name: " ".into(), ..Default::default() };
+    let refused = catalog.upsert_provider(nameless, false).await.unwrap_err();
+    assert_eq!(refused.message(), "provider.name must not be empty");
+
+    let id = "must be 1 to 255 printable ASCII characters without spaces around them";
+    let price = "price_per_kwh must be above 0, below 1000000000000, and have at most 6 decimals";
+    let good = || offer("o", 50);
+    let bad = [
+        (Offer { id: long.clone(), ..good() }, format!("offer_id {id}")),
+        (Offer { item_id: "a\nb".into(), ..good() }, format!("item_id {id}")),
+        (Offer { provider_id: String::new(), ..good() }, format!("provider_id {id}")),
+        (Offer { price_per_kwh: usd(0), ..good() }, price.to_owned()),
+        (Offer { price_per_kwh: usd(-1_000_000), ..good() }, price.to_owned()),
+        (Offer { price_per_kwh: usd(100), ..good() }, price.to_owned()),
+        (
+            Offer { total_wh: 0, ..good() },
+            "total_wh must be a positive whole number of blocks of block_wh".to_owned(),
+        ),
+        (
+            Offer { total_wh: 1_500, ..good() },
+            "total_wh must be a positive whole number of blocks of block_wh".to_owned(),
+        ),
+        (
+            Offer { total_wh: i64::MAX, ..good() },
+            "offer.total_wh: energy must be at most 1000000000 kWh".to_owned(),
+        ),
+        (Offer { block_wh: -1, ..good() }, "offer.block_wh: energy must not be negative".to_owned()),
+        (Offer { window: Some(hours(5, 1)), ..good() }, "a time window must end after it starts".to_owned()),
+        (Offer { origin: -1, ..good() }, "offer.origin is -1, which means nothing".to_owned()),
+    ];
+    for (offer, expected) in bad {
+        let refused = catalog.offer(offer).await.unwrap_err();
+        assert_eq!((refused.code(), refused.message()), (Code::InvalidArgument, expected.as_str()));
+    }
+    let refused = catalog.item(Item { total_wh: i64::MIN, ..item("i", "p", 1) }).await.unwrap_err();
+    assert_eq!(refused.message(), "item.total_wh: energy must not be negative");
+    assert_eq!(
+        catalog.item(item("empty", "p", 0)).await.unwrap().total_wh,
+        0,
+        "an item may have nothing yet"
+    );
 }
 
 #[tokio::test]

@@ -118,6 +118,40 @@ async fn pages_of_reservations_follow_one_another() {
 }
 
 #[tokio::test]
+async fn of_more_than_twenty_thousand_the_same_are_found_page_by_page() {
+    let catalog = Catalog::start().await;
+    let many = "INSERT INTO reservations (order_id, status, lines, updated_at)
+                SELECT lpad(to_hex(n), 8, '0') || '-0000-4000-8000-000000000000',
+                       CASE WHEN n % 3 = 0 THEN 'REFUSED' ELSE 'SOLD' END, '[]',
+                       '2026-11-25T00:00:00Z'::timestamptz + interval '1 s' * (n % 7200)
+                FROM generate_series(1, 40000) AS n";
+    catalog.db.execute_unprepared(many).await.unwrap();
+    let sold = |cursor: String| ListReservationsRequest {
+        statuses: vec![Sold.into()],
+        unchanged_since: Some(Timestamp { seconds: MIDNIGHT + 3_600, nanos: 0 }),
+        page_size: 1_000,
+        cursor,
+        ..Default::default()
+    };
+    let all_sold = ListReservationsRequest { unchanged_since: None, ..sold(String::new()) };
+    let first = catalog.reservations(all_sold).await.unwrap();
+    let last = first.reservations.last().unwrap();
+    assert_eq!((first.reservations.len(), last.order_id.as_str()), (1_000, first.next_cursor.as_str()));
+    assert!(last.order_id.starts_with(&format!("{:08x}", 1_499)), "{last:?}");
+    let (mut cursor, mut read) = (String::new(), 0);
+    loop {
+        let page = catalog.reservations(sold(cursor)).await.unwrap();
+        read += page.reservations.len();
+        cursor = page.next_cursor;
+        if cursor.is_empty() {
+            break;
+        }
+    }
+    let early = (1..=40_000).filter(|n| n % 3 != 0 && n % 7_200 < 3_600).count();
+    assert_eq!(read, early);
+}
+
+#[tokio::test]
 async fn a_bad_list_of_reservations_is_refused_and_an_odd_one_is_not() {
     let (catalog, ids) = five().await;
     let request = ListReservationsRequest::default;

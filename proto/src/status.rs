@@ -30,7 +30,12 @@ pub fn reason(status: &Status) -> Option<String> {
 pub fn is_permanent(status: &Status) -> bool {
     let says_so = matches!(
         status.code(),
-        Code::InvalidArgument | Code::NotFound | Code::FailedPrecondition | Code::OutOfRange | Code::Internal
+        Code::InvalidArgument
+            | Code::NotFound
+            | Code::AlreadyExists
+            | Code::FailedPrecondition
+            | Code::OutOfRange
+            | Code::Internal
     );
     says_so && reason(status).is_some()
 }

@@ -83,8 +83,8 @@ impl Batch {
     fn decide(&mut self, op: &Op) -> Result<Done, Error> {
         match op {
             Op::Record(record) => self.record(record).map(Done::Recorded),
-            Op::Begin(begin) if begin.resume => self.resume(begin).map(Done::Begun),
-            Op::Begin(begin) => self.begin(begin).map(Done::Begun),
+            Op::Begin(begin) if begin.resume => self.resume(begin).map(|begun| Done::Begun(Box::new(begun))),
+            Op::Begin(begin) => self.begin(begin).map(|begun| Done::Begun(Box::new(begun))),
             Op::Finish(finish) => self.finish(finish).map(Done::Finished),
             Op::Send(send) => self.send(send).map(Done::Sent),
             Op::Mark(mark) => Ok(Done::Marked(self.mark(mark))),

@@ -168,7 +168,7 @@ pub(super) enum Op {
 #[derive(Debug)]
 pub(super) enum Done {
     Recorded(Answer<Recorded>),
-    Begun(Answer<Begun>),
+    Begun(Box<Answer<Begun>>),
     Finished(Uuid),
     Sent(Sent),
     Marked(Vec<i64>),

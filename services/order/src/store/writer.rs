@@ -61,7 +61,7 @@ impl Store {
     /// # Errors
     /// When it is not known to be stored, or its resumption found the lease lost.
     pub async fn begin(&self, begin: Begin) -> Result<Answer<Begun>, Error> {
-        submit!(self, Begin(begin), Done::Begun(answer) => answer)
+        submit!(self, Begin(begin), Done::Begun(answer) => *answer)
     }
 
     /// Ends an action's work. Answers the callback's delivery.

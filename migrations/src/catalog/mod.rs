@@ -1,6 +1,7 @@
 //! Migrations of the catalog service's schema.
 
 mod m20261122_000001_stock;
+mod m20261125_145000_search_at_size;
 
 use sea_orm_migration::prelude::*;
 
@@ -10,6 +11,9 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261122_000001_stock::Migration)]
+        vec![
+            Box::new(m20261122_000001_stock::Migration),
+            Box::new(m20261125_145000_search_at_size::Migration),
+        ]
     }
 }

@@ -25,6 +25,12 @@ pub enum Error {
     /// No such item, or another provider's.
     #[error("item {0} is unknown")]
     ItemNotFound(ItemId),
+    /// A page cannot be filled within bounds.
+    #[error(
+        "too many offers would have to be looked at to fill the page: ask for one source type, a shorter time \
+         window, a larger quantity or a shorter page"
+    )]
+    SearchTooBroad,
     /// The order never asked for stock.
     #[error("order {0} has no reservation")]
     ReservationNotFound(OrderId),
@@ -95,7 +101,7 @@ impl Error {
     /// What it is to callers.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Invalid(_) | Self::Message(_) => Kind::Invalid,
+            Self::Invalid(_) | Self::Message(_) | Self::SearchTooBroad => Kind::Invalid,
             Self::ProviderNotFound(_) | Self::ItemNotFound(_) | Self::ReservationNotFound(_) => {
                 Kind::NotFound
             }
@@ -114,6 +120,7 @@ impl Error {
         match self {
             Self::Invalid(invalid) => invalid.reason(),
             Self::Message(_) => "INVALID_MESSAGE",
+            Self::SearchTooBroad => "SEARCH_TOO_BROAD",
             Self::ProviderNotFound(_) => "PROVIDER_NOT_FOUND",
             Self::ItemNotFound(_) => "ITEM_NOT_FOUND",
             Self::ReservationNotFound(_) => "RESERVATION_NOT_FOUND",
@@ -141,6 +148,7 @@ impl Error {
             Self::ReservationNotFound(id) => Some(("order_id", id.to_string())),
             Self::Invalid(_)
             | Self::Message(_)
+            | Self::SearchTooBroad
             | Self::Impossible { .. }
             | Self::Database(_)
             | Self::LostRace

@@ -2,6 +2,7 @@
 
 pub mod get_offers;
 pub mod list_order_blocks;
+pub mod mark_past;
 pub mod release_blocks;
 pub mod reserve_blocks;
 pub mod return_blocks;

@@ -11,6 +11,7 @@ mod reservation;
 mod run;
 mod search;
 mod stock;
+mod walk;
 
 pub use changes::Changes;
 pub use counters::{Committed, Counters, Move};
@@ -23,3 +24,4 @@ pub use reservation::{Line, Lot, Refusal, Reservation, State, add_up, lots_of};
 pub use run::{Run, Use, free, resize, take};
 pub use search::{Cursor, Filter, PageSize, Search, storable};
 pub use stock::{Command, Shelf, Stock, Undecided, Wish};
+pub use walk::Walk;

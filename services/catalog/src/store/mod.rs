@@ -6,14 +6,17 @@ mod items;
 mod listings;
 mod lock;
 mod offers;
+mod past;
 mod pick;
 mod reservations;
 mod row;
 mod runs;
 mod save;
+mod walk;
 
 pub use error::DatabaseError;
 pub use runs::OrderRun;
+pub use walk::{End, Seen, Stage};
 
 use p2p_runtime::{
     Stop, Tasks,

@@ -9,6 +9,7 @@ mod model;
 mod offers;
 mod races;
 mod search;
+mod search_at_size;
 mod service;
 mod stock;
 mod view;

@@ -90,13 +90,13 @@ async fn pages_are_exact_whichever_way_they_were_found() {
     let least = |kwh: i64| Some(kwh * 1_000);
     let all = Filter::default();
     for (filter, condition, size, most) in [
-        (all.clone(), "true".to_owned(), 1_000, 100),
+        (all.clone(), "true".to_owned(), 1_000, 5),
         (all.clone(), "true".to_owned(), 7, 5),
         (
             Filter { source_type: source("WIND"), ..all.clone() },
             "o.source_type = 'WIND'".to_owned(),
             900,
-            100,
+            5,
         ),
         (Filter { source_type: source("HYDRO"), ..all.clone() }, "false".to_owned(), 100, 1),
         // A few in a hundred.

@@ -12,6 +12,7 @@ mod crowd;
 mod deliveries;
 mod drain;
 mod giving_up;
+mod jsonpath;
 mod programs;
 mod quantities;
 mod receiver;

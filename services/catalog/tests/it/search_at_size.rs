@@ -92,12 +92,7 @@ async fn pages_are_exact_whichever_way_they_were_found() {
     for (filter, condition, size, most) in [
         (all.clone(), "true".to_owned(), 1_000, 5),
         (all.clone(), "true".to_owned(), 7, 5),
-        (
-            Filter { source_type: source("WIND"), ..all.clone() },
-            "o.source_type = 'WIND'".to_owned(),
-            900,
-            5,
-        ),
+        (Filter { source_type: source("WIND"), ..all.clone() }, "o.source_type = 'WIND'".to_owned(), 900, 5),
         (Filter { source_type: source("HYDRO"), ..all.clone() }, "false".to_owned(), 100, 1),
         // A few in a hundred.
         (Filter { window: window(100, 101), ..all.clone() }, within(100, 101), 50, 100),

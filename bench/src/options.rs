@@ -20,10 +20,13 @@ pub const USAGE: &str =
     "usage: bench trade [--url http://127.0.0.1:4000] [--concurrency 1,8,32] [--seconds 10]
                    [--warmup 2] [--poll-ms 20] [--fill] [--catalog 127.0.0.1:50051]
                    [--pids name=pid,...] [--database-url URL] [--redis-url URL] [--json FILE]
-       bench floor [--concurrency 1,8,32] [--seconds 10] [--database-url URL]";
+       bench floor [--concurrency 1,8,32] [--seconds 10] [--database-url URL]
+       bench discover [--offers 1000,10000,100000,1000000] [--requests 300] [--database-url URL]
+                   where a database of its own can be made: of `local up`, or alone by
+                   local test -- target/release/bench discover";
 
 const SWITCHES: [&str; 1] = ["fill"];
-const VALUES: [&str; 10] = [
+const VALUES: [&str; 12] = [
     "url",
     "concurrency",
     "seconds",
@@ -34,6 +37,8 @@ const VALUES: [&str; 10] = [
     "database-url",
     "redis-url",
     "json",
+    "offers",
+    "requests",
 ];
 
 /// `--name value` and `--switch`.
@@ -76,10 +81,15 @@ impl Options {
     }
 
     fn concurrency(&self) -> anyhow::Result<Vec<usize>> {
-        let text = self.values.get("concurrency").map_or("1,8,32", String::as_str);
+        self.numbers("concurrency", "1,8,32", 1_000)
+    }
+
+    /// Numbers from 1 to the most, separated by commas.
+    fn numbers(&self, name: &str, default: &str, most: usize) -> anyhow::Result<Vec<usize>> {
+        let text = self.values.get(name).map_or(default, String::as_str);
         let each = text.split(',').map(|one| one.trim().parse::<usize>());
-        let each = each.collect::<Result<Vec<_>, _>>().with_context(|| format!("--concurrency {text}"))?;
-        ensure!(each.iter().all(|one| (1..=1_000).contains(one)), "--concurrency: from 1 to 1000");
+        let each = each.collect::<Result<Vec<_>, _>>().with_context(|| format!("--{name} {text}"))?;
+        ensure!(each.iter().all(|one| (1..=most).contains(one)), "--{name}: from 1 to {most}");
         Ok(each)
     }
 }
@@ -175,6 +185,37 @@ impl Floor {
     }
 }
 
+/// `bench discover`.
+#[derive(Debug)]
+pub struct Discover {
+    /// How many offers there are, one measurement each, ever more.
+    pub offers: Vec<usize>,
+    /// Requests of each kind.
+    pub requests: usize,
+    /// A PostgreSQL whose user may make databases.
+    pub database_url: String,
+}
+
+impl Discover {
+    /// Of the command line, over the private PostgreSQL of `local test` or the running system.
+    ///
+    /// # Errors
+    /// Names the option that cannot be used.
+    pub fn of(options: Options, env: &Env, running: Option<&Running>) -> anyhow::Result<Self> {
+        let mut offers = options.numbers("offers", "1000,10000,100000,1000000", 10_000_000)?;
+        offers.sort_unstable();
+        let requests = options.value("requests", 300)?;
+        ensure!(requests > 0, "--requests: at least 1");
+        let named = options.text("database-url").or_else(|| env.optional("TEST_DATABASE_URL"));
+        named.as_deref().map(on_this_machine).transpose()?;
+        let url = match named {
+            Some(url) => Some(url),
+            None => database_url(&options, env, running)?,
+        };
+        Ok(Self { offers, requests, database_url: url.context("no PostgreSQL: say --database-url")? })
+    }
+}
+
 /// What was named, else the private PostgreSQL of `local up` by its superuser, who sees every service's
 /// statements.
 fn database_url(options: &Options, env: &Env, running: Option<&Running>) -> anyhow::Result<Option<String>> {
@@ -228,6 +269,9 @@ mod tests {
         assert!(trade.fill.is_some());
         assert!(options("--sconds 3").unwrap_err().to_string().contains("--sconds"));
         assert!(Trade::of(options("--concurrency 0").unwrap(), &Env::of([]), None).is_err());
+        let env = Env::of([("TEST_DATABASE_URL", "postgresql://127.0.0.1:1/postgres")]);
+        let discover = Discover::of(options("--offers 50,10").unwrap(), &env, None).unwrap();
+        assert_eq!((discover.offers, discover.requests), (vec![10, 50], 300));
     }
 
     #[test]

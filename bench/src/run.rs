@@ -64,7 +64,7 @@ pub async fn trade(options: options::Trade) -> anyhow::Result<()> {
 }
 
 /// The machine's load average over the last minute: who else was working.
-fn load() -> String {
+pub fn load() -> String {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split(' ').next().unwrap_or_default().to_owned()
 }

@@ -35,7 +35,7 @@ pub fn of(measured: &Measurement) -> String {
     );
     let steps = measured.steps.iter().map(|(name, spread)| (*name, spread));
     for (name, spread) in [("trade", &measured.trade)].into_iter().chain(steps) {
-        let Spread { p50_us, p95_us, p99_us } = *spread;
+        let Spread { p50_us, p95_us, p99_us, max_us: _ } = *spread;
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{name:>10} {:>9.2} {:>9.2} {:>9.2}", ms(p50_us), ms(p95_us), ms(p99_us));
     }
@@ -58,8 +58,9 @@ pub fn of(measured: &Measurement) -> String {
     text
 }
 
+/// Milliseconds.
 #[allow(clippy::cast_precision_loss, reason = "microseconds of a request are far below 2^52")]
-fn ms(us: u64) -> f64 {
+pub fn ms(us: u64) -> f64 {
     us as f64 / 1_000.0
 }
 

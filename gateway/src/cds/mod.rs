@@ -1,17 +1,26 @@
 //! Catalog discovery: what is for sale.
 
+mod by_path;
 pub mod sync;
 
 use axum::{extract::State, response::Response};
 use p2p_domain::{Energy, TimeWindow};
-use p2p_proto::catalog::{Filter, SearchCatalogRequest, SearchCatalogResponse};
+use p2p_proto::{
+    catalog::{Filter, SearchCatalogRequest, SearchCatalogResponse},
+    common,
+};
 use tonic::{Code, Status};
 
 use crate::{
     app::App,
     beckn::{
         Envelope, ErrorBody, code,
-        seed::{catalog::Catalog, filter, order::Message, request},
+        seed::{
+            catalog::Catalog,
+            filter::{self, Expression},
+            order::Message,
+            request,
+        },
     },
     bpp::{Failed, Plan, Reading},
     exchange::Exchange,
@@ -24,48 +33,53 @@ use crate::{
 /// When the message cannot be read or the catalog does not answer.
 pub async fn discover(exchange: &Exchange, envelope: &Envelope<'_>) -> Result<Plan, Failed> {
     let message: request::Discover = envelope.message()?;
-    let filter = match filter_of(&message) {
-        Ok(filter) => filter,
+    let wish = wish(&message).and_then(|expression| Ok((expression, window(&message)?)));
+    let (expression, window) = match wish {
+        Ok(wish) => wish,
         Err(why) => return Ok(Plan::Refuse(ErrorBody::new(code::INVALID, why))),
     };
-    let request = SearchCatalogRequest {
-        filter: Some(filter),
-        page_size: exchange.config.discover_limit,
-        cursor: message.cursor.unwrap_or_default(),
+    let cursor = message.cursor.unwrap_or_default();
+    let found = match expression {
+        Expression::Columns(filter) => {
+            let filter = Some(Filter { window, ..filter });
+            let page_size = exchange.config.discover_limit;
+            search(exchange, SearchCatalogRequest { filter, page_size, cursor }).await
+        }
+        Expression::Path(path) => by_path::search(exchange, path, window, cursor).await,
     };
-    let found = match search(exchange, request).await {
+    let found = match found {
         Ok(found) => found,
         Err(status) if status.code() == Code::InvalidArgument => {
             return Ok(Plan::Refuse(ErrorBody::new(code::INVALID, status.message())));
         }
         Err(status) => return Err(status.into()),
     };
-    let message = Message::Catalog { catalog: Catalog::of(found)? };
+    let message = Message::Catalog { catalog: Catalog::of(&found)? };
     Ok(Plan::Answer(Box::new(Reading { seller: None, message, quote: None })))
 }
 
-/// The expression, else the attributes of the intent; and the window of the intent.
-fn filter_of(message: &request::Discover) -> Result<Filter, String> {
-    let attributes = message.intent.as_ref().and_then(|intent| Some(&intent.item.as_ref()?.attributes));
-    let mut filter = match (&message.filters, attributes) {
-        (Some(filters), _) => filter::parse(&filters.expression).map_err(|e| e.to_string())?,
-        (None, Some(attributes)) => Filter {
-            source_type: attributes.source_type.as_ref().map(|source| source.to_uppercase()),
-            min_available_wh: match attributes.available_quantity {
-                Some(least) => {
-                    Some(Energy::from_kwh(least.0).map_err(|e| format!("availableQuantity: {e}"))?.wh())
-                }
-                None => None,
-            },
-            window: None,
-        },
-        (None, None) => Filter::default(),
-    };
-    let time = message.intent.as_ref().and_then(|intent| intent.fulfillment.as_ref()?.time.as_ref());
-    if let Some(window) = time {
-        filter.window = Some(TimeWindow::try_from(window).map_err(|e| e.to_string())?.into());
+/// The expression, else the attributes of the intent.
+fn wish(message: &request::Discover) -> Result<Expression, String> {
+    if let Some(filters) = &message.filters {
+        return filter::parse(&filters.expression).map_err(|e| e.to_string());
     }
-    Ok(filter)
+    let item = message.intent.as_ref().and_then(|intent| intent.item.as_ref());
+    let Some(request::IntentItem { attributes }) = item else {
+        return Ok(Expression::Columns(Filter::default()));
+    };
+    let least = attributes.available_quantity.map(|least| Energy::from_kwh(least.0)).transpose();
+    Ok(Expression::Columns(Filter {
+        source_type: attributes.source_type.as_ref().map(|source| source.to_uppercase()),
+        min_available_wh: least.map_err(|e| format!("availableQuantity: {e}"))?.map(Energy::wh),
+        window: None,
+    }))
+}
+
+/// The window of the intent.
+fn window(message: &request::Discover) -> Result<Option<common::TimeWindow>, String> {
+    let time = message.intent.as_ref().and_then(|intent| intent.fulfillment.as_ref()?.time.as_ref());
+    let window = time.map(TimeWindow::try_from).transpose().map_err(|e| e.to_string())?;
+    Ok(window.map(Into::into))
 }
 
 async fn search(exchange: &Exchange, request: SearchCatalogRequest) -> Result<SearchCatalogResponse, Status> {
@@ -76,6 +90,6 @@ async fn search(exchange: &Exchange, request: SearchCatalogRequest) -> Result<Se
 pub async fn catalog(State(app): State<App>, page: PageQuery) -> Result<Response, ApiError> {
     let page_size = page.limit.unwrap_or(app.config.discover_limit);
     let request = SearchCatalogRequest { filter: None, page_size, cursor: page.cursor };
-    let catalog = Catalog::of(search(&app.exchange, request).await?).map_err(Status::from)?;
+    let catalog = Catalog::of(&search(&app.exchange, request).await?).map_err(Status::from)?;
     Ok(json(&Message::Catalog { catalog }))
 }

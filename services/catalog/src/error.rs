@@ -28,6 +28,12 @@ pub enum Error {
     /// No such offer, or one that is withdrawn already.
     #[error("offer {0} is unknown")]
     OfferNotFound(OfferId),
+    /// A page cannot be filled within bounds.
+    #[error(
+        "too many offers would have to be looked at to fill the page: ask for one source type, a shorter time \
+         window, a larger quantity or a shorter page"
+    )]
+    SearchTooBroad,
     /// The order never asked for stock.
     #[error("order {0} has no reservation")]
     ReservationNotFound(OrderId),
@@ -137,7 +143,9 @@ impl Error {
     /// What it is to callers.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Invalid(_) | Self::Message(_) | Self::BlockUnknown { .. } => Kind::Invalid,
+            Self::Invalid(_) | Self::Message(_) | Self::BlockUnknown { .. } | Self::SearchTooBroad => {
+                Kind::Invalid
+            }
             Self::ProviderNotFound(_)
             | Self::ItemNotFound(_)
             | Self::OfferNotFound(_)
@@ -162,6 +170,7 @@ impl Error {
         match self {
             Self::Invalid(invalid) => invalid.reason(),
             Self::Message(_) => "INVALID_MESSAGE",
+            Self::SearchTooBroad => "SEARCH_TOO_BROAD",
             Self::ProviderNotFound(_) => "PROVIDER_NOT_FOUND",
             Self::ItemNotFound(_) => "ITEM_NOT_FOUND",
             Self::OfferNotFound(_) => "OFFER_NOT_FOUND",
@@ -209,6 +218,7 @@ impl Error {
             }
             Self::Invalid(_)
             | Self::Message(_)
+            | Self::SearchTooBroad
             | Self::Impossible { .. }
             | Self::Database(_)
             | Self::LostRace

@@ -23,6 +23,7 @@ pub async fn serve(config: Config, listener: TcpListener, stop: Stop) -> anyhow:
     let (tasks, served) = (Tasks::new(), Stop::new());
     let store = store::Store::start(&config, &tasks, served.clone()).await?;
     let pool = store.pool();
+    tasks.spawn(app::mark_past::mark_past(store.clone(), served.clone()));
     let routes = Routes::new(CatalogServiceServer::new(grpc::Catalog::new(store)));
     p2p_runtime::grpc::serve(routes, &[SERVICE_NAME], pool, listener, stop).await?;
     served.cancel();

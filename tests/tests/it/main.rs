@@ -13,6 +13,7 @@ mod deliveries;
 mod drain;
 mod ending;
 mod giving_up;
+mod jsonpath;
 mod programs;
 mod quantities;
 mod races;

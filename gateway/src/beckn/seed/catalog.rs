@@ -170,27 +170,39 @@ impl Catalog {
     ///
     /// # Errors
     /// When a message is not what it should be.
-    pub fn of(found: SearchCatalogResponse) -> Result<Self, InvalidMessage> {
+    pub fn of(found: &SearchCatalogResponse) -> Result<Self, InvalidMessage> {
+        Self::within(MOST_BYTES, found)
+    }
+
+    /// The same, not cut.
+    ///
+    /// # Errors
+    /// When a message is not what it should be.
+    pub fn whole(found: &SearchCatalogResponse) -> Result<Self, InvalidMessage> {
+        Self::within(usize::MAX, found)
+    }
+
+    fn within(most_bytes: usize, found: &SearchCatalogResponse) -> Result<Self, InvalidMessage> {
         let items: BTreeMap<&str, &proto::Item> =
             found.items.iter().map(|item| (item.id.as_str(), item)).collect();
         let providers: BTreeMap<&str, &proto::Provider> =
             found.providers.iter().map(|provider| (provider.id.as_str(), provider)).collect();
         let mut catalog = Self { providers: Vec::new(), next_cursor: None };
-        let (mut bytes, mut cursor) = (0, String::new());
-        for listing in found.listings {
-            let offer = required(listing.offer, "offer")?;
+        let (mut bytes, mut cursor) = (0, "");
+        for listing in &found.listings {
+            let offer = required(listing.offer.as_ref(), "offer")?;
             let item = required(items.get(offer.item_id.as_str()), "item")?;
             let provider = required(providers.get(offer.provider_id.as_str()), "provider")?;
-            let shown = Offer::of(&offer, provider)?;
+            let shown = Offer::of(offer, provider)?;
             bytes += size(&shown) + size_of_item(item);
-            if bytes > MOST_BYTES && !catalog.providers.is_empty() {
-                catalog.next_cursor = Some(cursor);
+            if bytes > most_bytes && !catalog.providers.is_empty() {
+                catalog.next_cursor = Some(cursor.to_owned());
                 return Ok(catalog);
             }
             catalog.provider(provider).item(item)?.offers.push(shown);
-            cursor = listing.cursor;
+            cursor = &listing.cursor;
         }
-        catalog.next_cursor = Some(found.next_cursor).filter(|cursor| !cursor.is_empty());
+        catalog.next_cursor = Some(found.next_cursor.clone()).filter(|cursor| !cursor.is_empty());
         Ok(catalog)
     }
 

@@ -1,14 +1,29 @@
-//! The filter language of the seed: `sourceType='SOLAR' && availableQuantity>=20`, or `*` for everything.
+//! What a filter says: in the language of the seed, `sourceType='SOLAR' && availableQuantity>=20` or `*` for
+//! everything, or as a JSONPath (RFC 9535), which begins with `$`.
+
+mod functions;
+pub mod jsonpath;
 
 use p2p_domain::Energy;
 use p2p_proto::catalog::Filter;
 use rust_decimal::Decimal;
 
+use self::jsonpath::Path;
+
 /// Longest expression.
 const MOST_BYTES: usize = 1_000;
 const WATT_HOUR: i64 = 1;
 
-/// An expression that is none of this language, with the place (characters, from 1) where it stops being one.
+/// An expression that was understood.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Expression {
+    /// The seed's language: decided by columns.
+    Columns(Filter),
+    /// Decided by what the catalog would show.
+    Path(Path),
+}
+
+/// An expression that is none of these languages, with the place (characters, from 1) where it stops being one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("filter expression, character {at}: {why}")]
 pub struct FilterError {
@@ -20,19 +35,21 @@ pub struct FilterError {
 ///
 /// # Errors
 /// Says where and why it cannot be read.
-pub fn parse(expression: &str) -> Result<Filter, FilterError> {
+pub fn parse(expression: &str) -> Result<Expression, FilterError> {
     if expression.len() > MOST_BYTES {
         return Err(FilterError { at: MOST_BYTES, why: format!("longer than {MOST_BYTES} bytes") });
     }
+    if expression.trim_start().starts_with('$') {
+        return jsonpath::parse(expression).map(Expression::Path);
+    }
+    columns(expression).map(Expression::Columns)
+}
+
+fn columns(expression: &str) -> Result<Filter, FilterError> {
     let mut parser = Parser { text: expression, at: 0 };
     parser.skip_space();
     if parser.rest().is_empty() || parser.rest().trim_end() == "*" {
         return Ok(Filter::default());
-    }
-    if parser.rest().starts_with('$') {
-        return Err(
-            parser.error("JSONPath is not spoken here; write sourceType='SOLAR' && availableQuantity>=20")
-        );
     }
     let mut filter = Filter::default();
     loop {
@@ -47,6 +64,13 @@ pub fn parse(expression: &str) -> Result<Filter, FilterError> {
     }
 }
 
+impl FilterError {
+    /// At the character behind what was understood.
+    fn behind(understood: &str, why: impl Into<String>) -> Self {
+        Self { at: understood.chars().count() + 1, why: why.into() }
+    }
+}
+
 struct Parser<'a> {
     text: &'a str,
     at: usize,
@@ -58,7 +82,7 @@ impl<'a> Parser<'a> {
     }
 
     fn error(&self, why: impl Into<String>) -> FilterError {
-        FilterError { at: self.text[..self.at].chars().count() + 1, why: why.into() }
+        FilterError::behind(&self.text[..self.at], why)
     }
 
     fn skip_space(&mut self) {
@@ -149,13 +173,13 @@ mod tests {
 
     #[test]
     fn the_seed_s_expressions_are_understood() {
-        let filter = parse("sourceType='SOLAR' && availableQuantity>=20").unwrap();
+        let filter = columns("sourceType='SOLAR' && availableQuantity>=20").unwrap();
         assert_eq!((filter.source_type.as_deref(), filter.min_available_wh), (Some("SOLAR"), Some(20_000)));
         let filter =
-            parse(r#" availableQuantity > 1.5&&sourceType == "wind" && deliveryMode='INSTANT' "#).unwrap();
+            columns(r#" availableQuantity > 1.5&&sourceType == "wind" && deliveryMode='INSTANT' "#).unwrap();
         assert_eq!((filter.source_type.as_deref(), filter.min_available_wh), (Some("WIND"), Some(1_501)));
-        assert_eq!(parse("*"), Ok(Filter::default()));
-        assert_eq!(parse(""), Ok(Filter::default()));
+        assert_eq!(parse("*"), Ok(Expression::Columns(Filter::default())));
+        assert_eq!(parse(""), Ok(Expression::Columns(Filter::default())));
     }
 
     #[test]
@@ -171,7 +195,6 @@ mod tests {
             ("availableQuantity<=5", 18),
             ("sourceType='é' && nonsense", 19),
             ("sourceType='SOLAR' &&", 22),
-            ("$.providers[*]", 1),
         ] {
             assert_eq!(parse(expression).map_err(|e| e.at), Err(at), "{expression}");
         }

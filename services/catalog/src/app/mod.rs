@@ -8,6 +8,7 @@ pub mod list_offers;
 pub mod list_order_blocks;
 pub mod list_providers;
 pub mod list_reservations;
+pub mod mark_past;
 pub mod release_blocks;
 pub mod reserve_blocks;
 pub mod return_blocks;

@@ -2,9 +2,13 @@
 
 use crate::{
     Error,
-    domain::{Cursor, Listing, Search},
-    store::Store,
+    domain::{Cursor, Listing, PageSize, Search, Walk},
+    store::{End, Stage, Store},
 };
+
+/// How often a walk goes on when too little can still be sold of what it found. Each time twice as many offers are
+/// read, so that a page of 100 reads at most 6,363.
+const STAGES: u32 = 6;
 
 /// A page of what was found.
 #[derive(Debug)]
@@ -15,14 +19,52 @@ pub struct Page {
     pub next: Option<Cursor>,
 }
 
-/// Searches.
+impl Page {
+    /// Of at least one listing more than the page has, if there are so many.
+    fn of(mut listings: Vec<Listing>, size: PageSize) -> Self {
+        let more = listings.len() > size.listings();
+        listings.truncate(size.listings());
+        let next = listings.last().filter(|_| more).map(Cursor::behind);
+        Self { listings, next }
+    }
+}
+
+/// Searches: by price first, and if that sees too little within its bound, among the few that a window or a quantity
+/// leaves.
 ///
 /// # Errors
-/// When the database fails.
+/// When too many offers would have to be looked at, or the database fails.
 pub async fn search_catalog(store: &Store, search: &Search) -> Result<Page, Error> {
-    let mut listings = store.search(search).await?;
-    let more = listings.len() > search.page.listings();
-    listings.truncate(search.page.listings());
-    let next = listings.last().filter(|_| more).map(Cursor::behind);
-    Ok(Page { listings, next })
+    for walk in search.walks() {
+        if let Some(page) = along(store, search, walk).await? {
+            return Ok(page);
+        }
+    }
+    Err(Error::SearchTooBroad)
+}
+
+/// None when the walk would have to go on beyond its bound.
+async fn along(store: &Store, search: &Search, walk: Walk) -> Result<Option<Page>, Error> {
+    let wanted = search.page.listings() + 1;
+    let mut found = Vec::new();
+    let mut stage = Stage {
+        walk,
+        after: search.after.clone(),
+        most_entries: walk.most_entries(search.page),
+        most_listings: wanted,
+    };
+    for _ in 0..STAGES {
+        let seen = store.walk(&search.filter, &stage).await?;
+        let last = seen.listings.last().map(Cursor::behind);
+        found.extend(seen.listings.into_iter().filter(|listing| search.filter.admits(listing)));
+        match seen.end {
+            End::Open { most_entries } if found.len() < wanted => {
+                let most_listings = stage.most_listings * 2;
+                stage = Stage { walk, after: last, most_entries, most_listings };
+            }
+            End::Cut if found.len() < wanted => return Ok(None),
+            End::Open { .. } | End::Whole | End::Cut => return Ok(Some(Page::of(found, search.page))),
+        }
+    }
+    Ok(None)
 }

@@ -16,6 +16,7 @@ mod run;
 mod search;
 mod stock;
 mod sync;
+mod walk;
 
 pub use changes::Changes;
 pub use counters::{Committed, Counters, Move};
@@ -32,3 +33,4 @@ pub use run::{Run, Taker, Use, free, resize, take};
 pub use search::{Cursor, Filter, PageSize, Search, storable};
 pub use stock::{Command, Shelf, Stock, Undecided, Wish};
 pub use sync::{Blocks, Span, Taken, Told, Word, tell};
+pub use walk::Walk;

@@ -49,6 +49,14 @@ pub struct Search {
     pub after: Option<Cursor>,
 }
 
+impl Filter {
+    /// Whether enough can still be sold of an offer whose source, window and size pass.
+    pub fn admits(&self, listing: &Listing) -> bool {
+        let sellable = listing.sellable();
+        !sellable.is_zero() && sellable >= self.min_available
+    }
+}
+
 impl PageSize {
     const DEFAULT: Self = Self(100);
     const MOST: u16 = 1_000;

@@ -1,17 +1,16 @@
 //! Offers read together with their items and providers.
 
-use chrono::{DateTime, Utc};
 use p2p_domain::{OfferId, ProviderId};
-use rust_decimal::Decimal;
-use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, QueryResult, Statement};
 
 use super::{Store, items, offers, providers, row::Row, sql};
 use crate::{
     Error,
-    domain::{Label, Listing, PageSize, Place, Search},
+    domain::{Listing, PageSize, Place},
 };
 
-const COLUMNS: &str = "
+/// All of an offer `o`, its item and its provider.
+pub(super) const COLUMNS: &str = "
     SELECT o.id AS o_id, o.item_id AS o_item_id, o.provider_id AS o_provider_id, o.price_value AS o_price_value,
            o.currency AS o_currency, o.block_qty AS o_block_qty, o.max_qty AS o_max_qty,
            o.available_qty AS o_available_qty, o.reserved_qty AS o_reserved_qty, o.sold_qty AS o_sold_qty,
@@ -48,23 +47,6 @@ const LISTED_OF_PROVIDER: &str = "
     ))
     ORDER BY o.created_at, o.id";
 
-/// The conditions are always there, so that one plan serves all searches: without a window the bounds are those of
-/// all windows, without a cursor the place is before every price. An offer's size bounds what is left of it, and
-/// unlike what is left it stands in the index.
-const SEARCH: &str = "
-    WHERE o.sellable
-      AND o.time_window_end > greatest(now(), $1)
-      AND o.time_window_start < $2
-      AND (o.price_value, o.id) > ($3, $4)
-      AND o.max_qty >= $5
-      AND div(least(o.available_qty, i.available_qty), o.block_qty) * o.block_qty >= greatest($5, o.block_qty)";
-
-/// Only a plan of its own uses the index that begins with the source type.
-const OF_SOURCE: &str = "AND o.source_type = $6";
-const OF_ANY_SOURCE: &str = "AND $6::text IS NULL";
-
-const FIRST: &str = "ORDER BY o.price_value, o.id LIMIT $7";
-
 impl Store {
     /// Those of the offers that are known, in any order.
     pub(crate) async fn listings(&self, ids: &[OfferId]) -> Result<Vec<Listing>, Error> {
@@ -91,36 +73,13 @@ impl Store {
             .collect()
     }
 
-    /// The live offers that pass, by price and id: one more than the page has if more follow.
-    pub(crate) async fn search(&self, search: &Search) -> Result<Vec<Listing>, Error> {
-        let Search { filter, page, after } = search;
-        let start = filter.window.map_or(DateTime::<Utc>::UNIX_EPOCH, |window| window.start());
-        let end = filter.window.map_or(DateTime::<Utc>::MAX_UTC, |window| window.end());
-        let (price, id) = match after {
-            Some(cursor) => (cursor.price, cursor.offer.as_str()),
-            None => (Decimal::ZERO, ""),
-        };
-        let source = if filter.source_type.is_some() { OF_SOURCE } else { OF_ANY_SOURCE };
-        let source_type = filter.source_type.as_ref().map(Label::as_str).map(str::to_owned);
-        let limit = i64::try_from(page.listings() + 1).unwrap_or(i64::MAX);
-        let values: [Value; 7] = [
-            start.into(),
-            end.into(),
-            price.into(),
-            id.into(),
-            filter.min_available.kwh().into(),
-            source_type.into(),
-            limit.into(),
-        ];
-        self.read(sql(&format!("{COLUMNS} {SEARCH} {source} {FIRST}"), values)).await
-    }
-
     async fn read(&self, query: Statement) -> Result<Vec<Listing>, Error> {
         self.db.query_all_raw(query).await?.iter().map(listing).collect()
     }
 }
 
-fn listing(columns: &QueryResult) -> Result<Listing, Error> {
+/// A row of [`COLUMNS`].
+pub(super) fn listing(columns: &QueryResult) -> Result<Listing, Error> {
     Ok(Listing {
         offer: offers::offer(columns, "o_")?,
         item: items::item(columns, "i_")?,

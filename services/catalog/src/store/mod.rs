@@ -7,16 +7,19 @@ mod items;
 mod listings;
 mod lock;
 mod offers;
+mod past;
 mod pick;
 mod providers;
 mod reservations;
 mod row;
 mod runs;
 mod save;
+mod walk;
 
 pub use check::Violation;
 pub use error::DatabaseError;
 pub use runs::OrderRun;
+pub use walk::{End, Seen, Stage};
 
 use p2p_runtime::{
     Stop, Tasks,

@@ -24,7 +24,8 @@ const INSERT: &str = "
 const UPDATE: &str = "
     UPDATE catalog_offers
     SET price_value = $2, currency = $3, max_qty = $4, available_qty = $5, time_window_start = $6,
-        time_window_end = $7, pricing_model = $8, settlement_type = $9, withdrawn_at = NULL, updated_at = now()
+        time_window_end = $7, past = false, pricing_model = $8, settlement_type = $9, withdrawn_at = NULL,
+        updated_at = now()
     WHERE id = $1";
 
 const WITHDRAW: &str = "UPDATE catalog_offers SET withdrawn_at = now(), updated_at = now() WHERE id = $1";

@@ -11,6 +11,7 @@ mod offers;
 mod races;
 mod reservations;
 mod search;
+mod search_at_size;
 mod sellers;
 mod service;
 mod stock;

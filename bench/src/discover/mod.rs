@@ -1,0 +1,129 @@
+//! `bench discover`: searches among ever more offers, one after the other, at a catalog service of its own.
+
+mod stand;
+mod stock;
+mod table;
+mod wish;
+
+use anyhow::Context;
+use p2p_domain::Clock;
+use p2p_proto::{
+    catalog::{
+        Filter, SearchCatalogRequest, SearchCatalogResponse, catalog_service_client::CatalogServiceClient,
+    },
+    reason,
+};
+use p2p_runtime::grpc::DeadlineChannel;
+use tokio::time::Instant;
+use tonic::{Code, Status};
+
+use self::stand::Stand;
+use crate::{options::Discover, run::load, spread::Spread};
+
+const WARMUP: usize = 20;
+const PAGE: u32 = 100;
+const LONG_PAGE: u32 = 1_000;
+/// A deep page lies behind so many long ones.
+const DEEP: usize = 20;
+
+type Catalog = CatalogServiceClient<DeadlineChannel>;
+
+/// What was looked for, and how long the answers took.
+#[derive(Debug)]
+struct Measured {
+    wish: &'static str,
+    first: Answers,
+    /// None when nothing was found at all.
+    deep: Option<Answers>,
+}
+
+/// The answers to one request, made many times.
+#[derive(Debug)]
+struct Answers {
+    spread: Spread,
+    /// How many offers the page had, or the reason why it was refused.
+    found: Result<usize, String>,
+}
+
+/// Measures each number of offers in turn and leaves nothing behind.
+///
+/// # Errors
+/// When there is no PostgreSQL or no catalog program, or one of them fails.
+pub async fn run(options: Discover) -> anyhow::Result<()> {
+    let stand = Stand::make(&options.database_url).await?;
+    let result = measure(&options, &stand).await;
+    stand.remove().await?;
+    result
+}
+
+async fn measure(options: &Discover, stand: &Stand) -> anyhow::Result<()> {
+    let Discover { offers, requests, .. } = options;
+    println!(
+        "SearchCatalog over gRPC, pages of {PAGE}, {requests} requests of each kind, one after the other"
+    );
+    let mut catalog = stand.catalog.clone();
+    let wishes = wish::all(Clock::system().now()).context("no such time")?;
+    let mut loaded = 0;
+    for &offers in offers {
+        stock::load(&stand.db, loaded, offers).await?;
+        loaded = offers;
+        println!("\n== {offers} offers (load before {})\n{}", load(), table::heading());
+        for (wish, filter) in &wishes {
+            let first = ask(&mut catalog, filter, "", *requests).await?;
+            let deep = match deep(&mut catalog, filter).await? {
+                Some(cursor) => Some(ask(&mut catalog, filter, &cursor, *requests).await?),
+                None => None,
+            };
+            println!("{}", table::of(&Measured { wish, first, deep }));
+        }
+    }
+    Ok(())
+}
+
+/// The same request again and again.
+async fn ask(
+    catalog: &mut Catalog,
+    filter: &Filter,
+    cursor: &str,
+    requests: usize,
+) -> anyhow::Result<Answers> {
+    let mut found = Ok(0);
+    let mut durations = Vec::with_capacity(WARMUP + requests);
+    for _ in 0..WARMUP + requests {
+        let started = Instant::now();
+        let answer = page(catalog, filter, PAGE, cursor).await;
+        durations.push(started.elapsed());
+        found = answer?.map(|page| page.listings.len());
+    }
+    Ok(Answers { spread: Spread::of(durations.split_off(WARMUP)), found })
+}
+
+/// A cursor far behind: after 20 long pages, or in the middle of what there is.
+async fn deep(catalog: &mut Catalog, filter: &Filter) -> anyhow::Result<Option<String>> {
+    let mut cursor = String::new();
+    for _ in 0..DEEP {
+        let Ok(found) = page(catalog, filter, LONG_PAGE, &cursor).await? else { return Ok(None) };
+        if found.next_cursor.is_empty() {
+            let middle = found.listings.get(found.listings.len() / 2);
+            return Ok(middle.map(|listing| listing.cursor.clone()));
+        }
+        cursor = found.next_cursor;
+    }
+    Ok(Some(cursor))
+}
+
+/// A page, or the reason why the catalog refuses it.
+async fn page(
+    catalog: &mut Catalog,
+    filter: &Filter,
+    page_size: u32,
+    cursor: &str,
+) -> Result<Result<SearchCatalogResponse, String>, Status> {
+    let filter = Some(filter.clone());
+    let request = SearchCatalogRequest { filter, page_size, cursor: cursor.to_owned() };
+    match catalog.search_catalog(request).await {
+        Ok(answer) => Ok(Ok(answer.into_inner())),
+        Err(status) if status.code() == Code::InvalidArgument => Ok(Err(reason(&status).unwrap_or_default())),
+        Err(status) => Err(status),
+    }
+}

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// How often a walk goes on when too little can still be sold of what it found. Each time twice as many offers are
-/// read, so that a page of 100 reads at most 6,363.
+/// read, so that a page of 100 reads at most 6,363 each way.
 const STAGES: u32 = 6;
 
 /// A page of what was found.
@@ -58,12 +58,11 @@ async fn along(store: &Store, search: &Search, walk: Walk) -> Result<Option<Page
         let last = seen.listings.last().map(Cursor::behind);
         found.extend(seen.listings.into_iter().filter(|listing| search.filter.admits(listing)));
         match seen.end {
-            End::Open { most_entries } if found.len() < wanted => {
-                let most_listings = stage.most_listings * 2;
-                stage = Stage { walk, after: last, most_entries, most_listings };
+            End::Open if found.len() < wanted => {
+                stage = Stage { after: last, most_listings: stage.most_listings * 2, ..stage };
             }
             End::Cut if found.len() < wanted => return Ok(None),
-            End::Open { .. } | End::Whole | End::Cut => return Ok(Some(Page::of(found, search.page))),
+            End::Open | End::Whole | End::Cut => return Ok(Some(Page::of(found, search.page))),
         }
     }
     Ok(None)

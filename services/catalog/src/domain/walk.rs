@@ -30,7 +30,7 @@ impl Search {
 }
 
 impl Walk {
-    /// How many entries of the index are looked at for such a page.
+    /// How many entries of the index are looked at, at a time, for such a page.
     pub fn most_entries(self, page: PageSize) -> usize {
         match self {
             Self::ByPrice => LEAST_BY_PRICE.max(BY_PRICE_PER_LISTING * page.listings()),

@@ -9,7 +9,7 @@
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
-use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, Statement, Value};
 
 use super::{
     Store,
@@ -46,11 +46,8 @@ pub struct Seen {
 /// How a stage ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// With as many listings as it may read: the walk goes on behind the last, with so many entries left to look at.
-    Open {
-        /// At most.
-        most_entries: usize,
-    },
+    /// With as many listings as it may read: the walk goes on behind the last.
+    Open,
     /// There are no others.
     Whole,
     /// With as many entries as it may look at: there may be others. By price the listings are the first ones; any
@@ -68,21 +65,23 @@ const FOLLOWS: &str = "(price_value, id) > ($3, $4)";
 /// An offer's size bounds what is left of it.
 const LARGE_ENOUGH: &str = "max_qty >= $5";
 
-/// The entries are numbered as they come. The last one that may be looked at is returned whatever it is: so it is seen
-/// that the walk was cut.
-const CUT: &str = "entry = $8";
-
+/// Whether there are more entries than may be looked at is asked only when they did not yield enough. That walks
+/// them once more, which costs less than counting them on the way.
 fn by_price(source: &str) -> String {
+    let entries = format!(
+        "SELECT price_value, id, time_window_end, time_window_start, max_qty FROM catalog_offers
+         WHERE sellable AND NOT past AND {FOLLOWS} AND {source}
+         ORDER BY price_value, id"
+    );
     format!(
-        "SELECT entry, price_value, id FROM (
-             SELECT row_number() OVER (ORDER BY price_value, id) AS entry, entries.* FROM (
-                 SELECT price_value, id, time_window_end, time_window_start, max_qty FROM catalog_offers
-                 WHERE sellable AND NOT past AND {FOLLOWS} AND {source}
-                 ORDER BY price_value, id LIMIT $8
-             ) entries
-         ) numbered
-         WHERE {CUT} OR ({OVERLAPS} AND {LARGE_ENOUGH})
-         ORDER BY price_value, id LIMIT $7"
+        "WITH found AS MATERIALIZED (
+             SELECT price_value, id FROM ({entries} LIMIT $8) entries
+             WHERE {OVERLAPS} AND {LARGE_ENOUGH}
+             ORDER BY price_value, id LIMIT $7
+         ), walk AS MATERIALIZED (
+             SELECT CASE WHEN (SELECT count(*) FROM found) < $7 THEN EXISTS ({entries} OFFSET $8 LIMIT 1)
+                    ELSE false END AS cut
+         )"
     )
 }
 
@@ -92,7 +91,7 @@ const ENTRIES_BY_WINDOW: &str = "
         SELECT price_value, id, time_window_end, time_window_start, max_qty, source_type FROM catalog_offers
         WHERE sellable AND NOT past AND window_hours = 1 << power AND time_window_end > greatest(now(), $1)
           AND time_window_end < $2 + make_interval(hours => 1 << power)
-        ORDER BY window_hours, time_window_end LIMIT $8
+        ORDER BY window_hours, time_window_end LIMIT $8 + 1
     ) entries";
 
 const ENTRIES_BY_SIZE: &str = "
@@ -100,19 +99,21 @@ const ENTRIES_BY_SIZE: &str = "
     WHERE sellable AND NOT past AND max_qty >= $5
     ORDER BY max_qty DESC";
 
-/// Every entry has to be seen before the first by price is known. One that says that the walk was cut comes first.
+/// Every entry has to be seen before the first by price is known; if there are too many, none is looked at.
 fn aside(entries: &str, source: &str) -> String {
     format!(
-        "SELECT entry, price_value, id FROM (
-             SELECT row_number() OVER () AS entry, entries.* FROM ({entries} LIMIT $8) entries
-         ) numbered
-         WHERE {CUT} OR ({OVERLAPS} AND {LARGE_ENOUGH} AND {FOLLOWS} AND {source})
-         ORDER BY {CUT} DESC, price_value, id LIMIT $7"
+        "WITH walk AS MATERIALIZED (
+             SELECT EXISTS ({entries} OFFSET $8 LIMIT 1) AS cut
+         ), found AS MATERIALIZED (
+             SELECT price_value, id FROM ({entries} LIMIT $8) entries
+             WHERE NOT (SELECT cut FROM walk) AND {OVERLAPS} AND {LARGE_ENOUGH} AND {FOLLOWS} AND {source}
+             ORDER BY price_value, id LIMIT $7
+         )"
     )
 }
 
 impl Stage {
-    /// The statement that walks it.
+    /// The statement that walks it. Its rows say whether it was cut; there is one also when nothing was found.
     pub fn statement(&self, filter: &Filter) -> Statement {
         let source = if filter.source_type.is_some() { OF_SOURCE } else { OF_ANY_SOURCE };
         let found = match self.walk {
@@ -121,8 +122,10 @@ impl Stage {
             Walk::BySize => aside(ENTRIES_BY_SIZE, source),
         };
         let text = format!(
-            "SELECT found.entry, listing.* FROM ({found}) found
-             CROSS JOIN LATERAL ({COLUMNS} WHERE o.id = found.id OFFSET 0) listing
+            "{found}
+             SELECT walk.cut, listing.* FROM walk LEFT JOIN (
+                 found CROSS JOIN LATERAL ({COLUMNS} WHERE o.id = found.id OFFSET 0) listing
+             ) ON true
              ORDER BY found.price_value, found.id"
         );
         let start = filter.window.map_or(DateTime::<Utc>::UNIX_EPOCH, |window| window.start());
@@ -139,28 +142,9 @@ impl Stage {
             filter.min_available.kwh().into(),
             filter.source_type.as_ref().map(Label::as_str).map(str::to_owned).into(),
             number(self.most_listings).into(),
-            number(self.most_entries + 1).into(),
+            number(self.most_entries).into(),
         ];
         sql(&text, values)
-    }
-
-    /// What the rows say, each with the number of its entry.
-    fn seen(&self, mut rows: Vec<(i64, Listing)>) -> Seen {
-        let read = rows.len();
-        rows.retain(|(entry, _)| *entry <= number(self.most_entries));
-        let last = rows.last().map_or(0, |(entry, _)| *entry);
-        let end = match self.walk {
-            _ if rows.len() < read => End::Cut,
-            _ if read < self.most_listings => End::Whole,
-            Walk::ByPrice => End::Open {
-                most_entries: self.most_entries.saturating_sub(usize::try_from(last).unwrap_or_default()),
-            },
-            Walk::ByWindow | Walk::BySize => End::Open { most_entries: self.most_entries },
-        };
-        if end == End::Cut && self.walk != Walk::ByPrice {
-            rows.clear();
-        }
-        Seen { listings: rows.into_iter().map(|(_, listing)| listing).collect(), end }
     }
 }
 
@@ -172,8 +156,19 @@ impl Store {
     /// Walks one stage.
     pub(crate) async fn walk(&self, filter: &Filter, stage: &Stage) -> Result<Seen, Error> {
         let rows = self.db.query_all_raw(stage.statement(filter)).await?;
-        let row = |columns: &QueryResult| Ok((columns.try_get("", "entry")?, listing(columns)?));
-        let rows = rows.iter().map(row).collect::<Result<_, Error>>()?;
-        Ok(stage.seen(rows))
+        let mut listings = Vec::with_capacity(rows.len());
+        let mut cut = false;
+        for columns in &rows {
+            cut = columns.try_get("", "cut")?;
+            if columns.try_get::<Option<String>>("o_", "id")?.is_some() {
+                listings.push(listing(columns)?);
+            }
+        }
+        let end = match listings.len() < stage.most_listings {
+            _ if cut => End::Cut,
+            true => End::Whole,
+            false => End::Open,
+        };
+        Ok(Seen { listings, end })
     }
 }

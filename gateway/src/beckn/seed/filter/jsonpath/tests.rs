@@ -26,10 +26,12 @@ fn item(id: &str, source_type: &str) -> Item {
     Item { id: id.into(), provider_id: id[..1].into(), source_type: source_type.into(), ..Item::default() }
 }
 
+fn provider(id: &str) -> Provider {
+    Provider { id: id.into(), name: format!("Provider {id}"), ..Provider::default() }
+}
+
 /// Provider p with the items p1 (offers a at 0.08, b at 0.10) and p2 (c at 0.12), provider q with q1 (d at 0.09).
 fn catalog() -> Catalog {
-    let provider =
-        |id: &str| Provider { id: id.into(), name: format!("Provider {id}"), ..Provider::default() };
     Catalog::whole(&SearchCatalogResponse {
         listings: vec![offer("a", "p1", 8), offer("d", "q1", 9), offer("b", "p1", 10), offer("c", "p2", 12)],
         items: vec![item("p1", "SOLAR"), item("p2", "WIND"), item("q1", "SOLAR")],
@@ -136,7 +138,8 @@ fn a_pattern_that_cannot_be_used_is_refused_and_does_not_just_match_nothing() {
 fn the_costliest_expressions_end_soon_on_a_full_page() {
     let listings = (0..1_000).map(|n| offer(&format!("o{n}"), &format!("p{n}"), 8)).collect();
     let items = (0..1_000).map(|n| item(&format!("p{n}"), "SOLAR")).collect();
-    let page = SearchCatalogResponse { listings, items, ..SearchCatalogResponse::default() };
+    let providers = vec![provider("p")];
+    let page = SearchCatalogResponse { listings, items, providers, ..SearchCatalogResponse::default() };
     let page = Catalog::whole(&page).unwrap();
     let conditions = ["match(@,'(a+)+b')"; 19].join("||");
     for expression in [

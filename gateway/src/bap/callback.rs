@@ -16,10 +16,7 @@ use crate::{
     app::App,
     beckn::{
         Action, Envelope, Invalid, Number,
-        seed::{
-            catalog::{ReceivedCatalog, Window},
-            order::ReceivedOrder,
-        },
+        seed::{catalog::Window, order::ReceivedOrder, received::ReceivedCatalog},
     },
     reply::{ApiError, json},
     transaction::{Heard, Message, OrderHead, Part, Progress, Step, Text, Way},

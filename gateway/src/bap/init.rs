@@ -13,7 +13,7 @@ use crate::{
     beckn::{
         Action, Number,
         seed::{
-            catalog::Offered,
+            received::Offered,
             request::{ProviderRef, SendInit, SendInitOrder, SendLine},
         },
     },

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::request::raw;
 use crate::{
-    beckn::seed::catalog::{ReceivedCatalog, ReceivedOffer},
+    beckn::seed::received::{ReceivedCatalog, ReceivedOffer},
     reply::ApiError,
     services::Services,
 };

@@ -16,7 +16,8 @@ use crate::{
     beckn::{
         Action, Number, quantity,
         seed::{
-            catalog::{Price, ReceivedCatalog},
+            catalog::Price,
+            received::ReceivedCatalog,
             request::{SendLine, SendSelect},
         },
     },

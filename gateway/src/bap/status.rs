@@ -12,7 +12,7 @@ use crate::{
     app::App,
     beckn::{
         Action,
-        seed::{catalog::Offered, request::Status as Message},
+        seed::{received::Offered, request::Status as Message},
     },
     reply::{ApiError, JsonBody},
     transaction::{Loaded, Part, Seller},

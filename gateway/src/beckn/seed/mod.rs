@@ -3,4 +3,5 @@
 pub mod catalog;
 pub mod filter;
 pub mod order;
+pub mod received;
 pub mod request;

@@ -1,25 +1,20 @@
 //! One transaction over many operations: lock and load their trades, decide each in turn, write it all at once.
 
-use p2p_domain::{MessageId, OrderId};
+mod orders;
+
 use p2p_runtime::{failpoint, postgres::TRIES};
 use sea_orm::{DatabaseConnection, DatabaseTransaction, TransactionTrait};
 use uuid::Uuid;
 
 use super::{
     load::{Loaded, load},
-    op::{
-        Begin, Begun, Compose, Done, Finish, Mark, Op, Perform, Performed, Record, Recorded, Send, Sent,
-        Settle,
-    },
+    op::{Begin, Begun, Compose, Done, Finish, Mark, Op, Record, Recorded, Send, Sent},
     row::{EventRow, InboxRow, InboxStatus, Lease, OutboxRow},
     save::{Writes, save},
 };
 use crate::{
     config::Periods,
-    domain::{
-        Answer, Applied, Change, Decision, GatewayId, Intent, Next, Order, Received, Refusal, Reply, State,
-        Trade, TransactionKey, Verdict,
-    },
+    domain::{Answer, Decision, GatewayId, Intent, Next, Received, Refusal, Reply, TransactionKey, Verdict},
     error::Error,
 };
 
@@ -67,11 +62,6 @@ async fn decide_and_save(
     let done = ops.iter().map(|op| batch.decide(op)).collect();
     save(transaction, periods, &batch.loaded, &batch.writes).await?;
     Ok(done)
-}
-
-/// Where the orders of a trade stand.
-fn states(trade: &Trade) -> Vec<(OrderId, State)> {
-    trade.orders.iter().map(|order| (order.id, order.state.clone())).collect()
 }
 
 struct Batch {
@@ -161,77 +151,17 @@ impl Batch {
         Ok(Answer::Accepted(Begun { verdict, next: Some(next) }))
     }
 
-    fn intend(&mut self, scope: &TransactionKey, intent: &Intent) -> Result<Decision, Error> {
-        let trade = &mut self.loaded.trade(scope)?.trade;
-        let before = states(trade);
-        let decision = trade.decide(intent);
-        self.write_changed(scope, &before)?;
-        Ok(decision)
-    }
-
-    fn perform(&mut self, perform: &Perform) -> Result<Performed, Error> {
-        let loaded = self.loaded.trade(&perform.scope)?;
-        if loaded.has_open() {
-            return Ok(Performed::Busy);
+    fn finish(&mut self, finish: &Finish) -> Result<Uuid, Error> {
+        let accepted_at = self.loaded.leased(&finish.key, &finish.scope, &finish.gateway)?.created_at;
+        if let Some(change) = &finish.change {
+            self.apply(&finish.scope, change)?;
         }
-        let before = states(&loaded.trade);
-        let performed = match loaded.trade.perform(perform.order, &perform.deed) {
-            Ok(next) => Performed::Done(Box::new(next)),
-            Err(why) => Performed::Undone(why),
-        };
-        self.write_changed(&perform.scope, &before)?;
-        Ok(performed)
-    }
-
-    fn settle(&mut self, settle: &Settle) -> Result<Order, Error> {
-        self.apply(&settle.scope, &settle.change)?;
-        self.loaded.order(&settle.scope, settle.change.order).cloned()
-    }
-
-    fn apply(&mut self, scope: &TransactionKey, change: &Change) -> Result<(), Error> {
-        let trade = &mut self.loaded.trade(scope)?.trade;
-        let before = states(trade);
-        let order = trade.orders.iter_mut().find(|order| order.id == change.order);
-        let order = order.ok_or_else(|| Error::OrderNotFound(change.order.to_string()))?;
-        if order.apply(change) == Applied::Never {
-            let why = format!("is {}, not {}", order.state.status().as_str(), change.from.as_str());
-            return Err(Error::impossible("orders", change.order, why));
+        if let Some(quote) = &finish.quote {
+            self.writes.quotes.push((finish.scope.clone(), quote.clone()));
         }
-        self.write_changed(scope, &before)
-    }
-
-    /// Writes the orders of a trade that are new or elsewhere than before, and what their buyer is told unasked.
-    fn write_changed(&mut self, scope: &TransactionKey, before: &[(OrderId, State)]) -> Result<(), Error> {
-        let orders = self.loaded.trade(scope)?.trade.orders.clone();
-        for order in &orders {
-            match before.iter().find(|(id, _)| *id == order.id) {
-                None => self.writes.orders.push(order.clone()),
-                Some((_, state)) if *state != order.state => {
-                    self.writes.moved(order, state.status());
-                    if let Some((action, message)) = order.unsolicited() {
-                        self.say_unasked(order, action, message);
-                    }
-                }
-                Some(_) => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Files what the buyer is told unasked; whichever gateway claims it gives it its text.
-    fn say_unasked(&mut self, order: &Order, action: &str, message: MessageId) {
-        self.writes.outbox.push(OutboxRow {
-            id: Uuid::new_v4(),
-            scope: order.scope.clone(),
-            event: None,
-            order: Some(order.id),
-            action: action.to_owned(),
-            message,
-            uri: String::new(),
-            due_at: self.loaded.now,
-            expires_at: None,
-            lease: Lease::default(),
-        });
+        self.loaded.close(&finish.key, &finish.scope)?;
+        self.writes.inbox_status.push((finish.key.clone(), InboxStatus::Done));
+        self.post(&finish.gateway, &finish.scope, &finish.reply, "", false, accepted_at)
     }
 
     fn compose(&mut self, compose: &Compose) -> Result<(), Error> {
@@ -246,19 +176,6 @@ impl Batch {
             self.writes.events.push(event);
         }
         Ok(())
-    }
-
-    fn finish(&mut self, finish: &Finish) -> Result<Uuid, Error> {
-        let accepted_at = self.loaded.leased(&finish.key, &finish.scope, &finish.gateway)?.created_at;
-        if let Some(change) = &finish.change {
-            self.apply(&finish.scope, change)?;
-        }
-        if let Some(quote) = &finish.quote {
-            self.writes.quotes.push((finish.scope.clone(), quote.clone()));
-        }
-        self.loaded.close(&finish.key, &finish.scope)?;
-        self.writes.inbox_status.push((finish.key.clone(), InboxStatus::Done));
-        self.post(&finish.gateway, &finish.scope, &finish.reply, "", false, accepted_at)
     }
 
     fn send(&mut self, send: &Send) -> Result<Sent, Error> {

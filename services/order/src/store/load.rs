@@ -1,5 +1,7 @@
 //! Reads what a batch decides on, under the locks of its trades' rows.
 
+mod deliveries;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
@@ -7,15 +9,17 @@ use p2p_domain::OrderId;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult};
 use uuid::Uuid;
 
+use deliveries::LoadedDelivery;
+
 use super::{
     json,
     op::Op,
-    row::{self, InboxRow, InboxStatus, Lease},
+    row::{self, InboxRow, InboxStatus},
     sql,
 };
 use crate::{
     config::Periods,
-    domain::{GatewayId, InboxKey, MarkResult, Order, Quote, Trade, TransactionKey},
+    domain::{GatewayId, InboxKey, Order, Quote, Trade, TransactionKey},
     error::Error,
 };
 
@@ -28,13 +32,6 @@ pub(super) struct Loaded {
     pub inbox: HashMap<InboxKey, InboxRow>,
     /// Deliveries that are marked with a refusal, or get their text.
     deliveries: HashMap<Uuid, LoadedDelivery>,
-}
-
-/// An outbox row.
-pub(super) struct LoadedDelivery {
-    pub scope: TransactionKey,
-    lease: Lease,
-    pub has_text: bool,
 }
 
 /// A trade's row and what belongs to it.
@@ -98,7 +95,7 @@ impl Loaded {
 
     /// The open outbox row, if the gateway still has its lease.
     pub fn delivery(&mut self, id: Uuid, by: &GatewayId) -> Option<&mut LoadedDelivery> {
-        self.deliveries.get_mut(&id).filter(|delivery| delivery.lease.is_of(by))
+        self.deliveries.get_mut(&id).filter(|delivery| delivery.is_leased_by(by))
     }
 
     /// Counts a refusal that the buyer's side heard; 0 when the gateway has lost the delivery.
@@ -115,7 +112,7 @@ impl Loaded {
 /// Locks the trades in the order of their keys, making the new ones, and then reads what the operations need: in
 /// later statements, which see what others committed before they gave up the locks.
 pub(super) async fn load(tx: &DatabaseTransaction, periods: Periods, ops: &[Op]) -> Result<Loaded, Error> {
-    let deliveries = deliveries(tx, ops).await?;
+    let deliveries = deliveries::read(tx, ops).await?;
     let scopes: BTreeSet<&TransactionKey> =
         ops.iter().filter_map(scope).chain(deliveries.values().map(|delivery| &delivery.scope)).collect();
     let mut loaded = Loaded::default();
@@ -317,35 +314,4 @@ async fn orders_and_quotes(tx: &DatabaseTransaction, ops: &[Op], loaded: &mut Lo
 
 fn scopes_of(ops: &[Op], wanted: impl Fn(&Op) -> bool) -> BTreeSet<&TransactionKey> {
     ops.iter().filter(|op| wanted(op)).filter_map(scope).collect()
-}
-
-async fn deliveries(tx: &DatabaseTransaction, ops: &[Op]) -> Result<HashMap<Uuid, LoadedDelivery>, Error> {
-    let refused = |(id, result): &(Uuid, MarkResult)| result.refusal().map(|_| *id);
-    let mut ids: Vec<Uuid> = Vec::new();
-    for op in ops {
-        match op {
-            Op::Mark(mark) => ids.extend(mark.marks.iter().filter_map(refused)),
-            Op::Compose(compose) => ids.push(compose.delivery),
-            Op::Record(_) | Op::Begin(_) | Op::Finish(_) | Op::Send(_) | Op::Perform(_) | Op::Settle(_) => {}
-        }
-    }
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let statement = sql(
-        "SELECT id, bap_id, transaction_id, lease_gateway, lease_incarnation, event_id IS NOT NULL AS has_text
-         FROM orders.outbox WHERE id = ANY($1::uuid[]) AND status = 'PENDING'",
-        [ids.into()],
-    );
-    let mut found = HashMap::new();
-    for row in tx.query_all_raw(statement).await? {
-        let lease = Lease {
-            gateway: row.try_get("", "lease_gateway")?,
-            incarnation: row.try_get("", "lease_incarnation")?,
-        };
-        let delivery =
-            LoadedDelivery { scope: row::scope(&row)?, lease, has_text: row.try_get("", "has_text")? };
-        found.insert(row.try_get("", "id")?, delivery);
-    }
-    Ok(found)
 }

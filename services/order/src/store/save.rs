@@ -1,5 +1,7 @@
 //! Writes what a batch decided in two statements: what is new, and what has changed.
 
+mod outbox;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
@@ -56,15 +58,15 @@ pub(super) async fn save(
     inbox(&mut new, periods, &writes.inbox);
     orders(&mut new, &writes.orders);
     quotes(&mut new, periods, loaded.now, &writes.quotes);
-    outbox(&mut new, periods, &writes.outbox);
+    outbox::insert(&mut new, periods, &writes.outbox);
     if !new.execute(tx).await.map_err(or_lost_race)? {
         return Err(Error::LostRace);
     }
     let mut changed = Parts::default();
     inbox_status(&mut changed, &writes.inbox_status);
     moved(&mut changed, loaded, &writes.moved)?;
-    marks(&mut changed, &writes.marks);
-    composed(&mut changed, &writes.composed);
+    outbox::mark(&mut changed, &writes.marks);
+    outbox::compose(&mut changed, &writes.composed);
     if !changed.execute(tx).await? {
         return Err(Error::LostRace);
     }
@@ -257,94 +259,6 @@ fn quotes(parts: &mut Parts, periods: Periods, now: DateTime<Utc>, rows: &[(Tran
             column(rows, |(_, quote)| json::items(quote)),
             column(rows, |(_, quote)| json::head(quote)),
             (now + periods.quote).into(),
-        ],
-    );
-}
-
-fn outbox(parts: &mut Parts, periods: Periods, rows: &[OutboxRow]) {
-    parts.push_exactly(
-        rows.len(),
-        "INSERT INTO orders.outbox (id, bap_id, transaction_id, event_id, action, message_id, uri, status, due_at,
-                                    expires_at, lease_gateway, lease_incarnation, lease_until, order_id)
-         SELECT k.id, k.bap_id, k.transaction_id, nullif(k.event_id, $14), k.action, k.message_id, k.uri, 'PENDING',
-                k.due_at, nullif(k.expires_at, k.due_at), k.lease_gateway, k.lease_incarnation,
-                CASE k.lease_gateway WHEN '' THEN now()
-                     ELSE greatest(k.due_at, now()) + $12 * interval '1 millisecond' END,
-                nullif(k.order_id, $14)
-         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::text[],
-                     $8::timestamptz[], $9::timestamptz[], $10::text[], $11::bigint[], $13::uuid[])
-              AS k (id, bap_id, transaction_id, event_id, action, message_id, uri, due_at, expires_at, lease_gateway,
-                    lease_incarnation, order_id)",
-        [
-            column(rows, |r| r.id),
-            column(rows, |r| r.scope.bap.to_string()),
-            column(rows, |r| r.scope.transaction.to_string()),
-            column(rows, |r| r.event.unwrap_or_default()),
-            column(rows, |r| r.action.clone()),
-            column(rows, |r| r.message.to_string()),
-            column(rows, |r| r.uri.clone()),
-            column(rows, |r| r.due_at),
-            // Equal to due_at: never expires.
-            column(rows, |r| r.expires_at.unwrap_or(r.due_at)),
-            column(rows, |r| r.lease.gateway.clone()),
-            column(rows, |r| r.lease.incarnation),
-            millis(periods.lease).into(),
-            column(rows, |r| r.order.map_or(Uuid::nil(), |order| order.0)),
-            Uuid::nil().into(),
-        ],
-    );
-}
-
-/// Texts for what had none. A text that another writer has stored meanwhile is a lost race.
-fn composed(parts: &mut Parts, rows: &[(Uuid, Uuid, String)]) {
-    parts.push_exactly(
-        rows.len(),
-        "UPDATE orders.outbox o SET event_id = k.event_id, uri = k.uri, updated_at = now()
-         FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS k (id, event_id, uri)
-         WHERE o.id = k.id AND o.event_id IS NULL",
-        [
-            column(rows, |(id, _, _)| *id),
-            column(rows, |(_, event, _)| *event),
-            column(rows, |(_, _, uri)| uri.clone()),
-        ],
-    );
-}
-
-/// Results of deliveries, where the marking gateway still has the lease. A retry gives the lease up.
-fn marks(parts: &mut Parts, rows: &[(Uuid, GatewayId, MarkResult)]) {
-    let status = |(_, _, result): &(Uuid, GatewayId, MarkResult)| match result {
-        MarkResult::Delivered(_) => "DELIVERED".to_owned(),
-        MarkResult::Retry(..) => "PENDING".to_owned(),
-        MarkResult::Dead(..) => "DEAD".to_owned(),
-    };
-    let error = |(_, _, result): &(Uuid, GatewayId, MarkResult)| match result {
-        MarkResult::Delivered(_) => String::new(),
-        MarkResult::Retry(_, error) | MarkResult::Dead(error, _) => error.clone(),
-    };
-    let after = |(_, _, result): &(Uuid, GatewayId, MarkResult)| match result {
-        MarkResult::Retry(after, _) => millis(*after),
-        MarkResult::Delivered(_) | MarkResult::Dead(..) => 0,
-    };
-    let refusal = |(_, _, result): &(Uuid, GatewayId, MarkResult)| result.refusal().cloned();
-    parts.push(
-        rows.len(),
-        "UPDATE orders.outbox o
-         SET status = k.status, last_error = k.error, attempts = o.attempts + 1, updated_at = now(),
-             due_at = CASE k.status WHEN 'PENDING' THEN now() + k.after * interval '1 millisecond' ELSE o.due_at END,
-             error_code = nullif(k.code, ''), error_message = nullif(k.message, ''), lease_until = now()
-         FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::text[],
-                     $8::text[]) AS k (id, gateway, incarnation, status, error, after, code, message)
-         WHERE o.id = k.id AND o.status = 'PENDING' AND o.lease_gateway = k.gateway
-           AND o.lease_incarnation = k.incarnation",
-        [
-            column(rows, |(id, _, _)| *id),
-            column(rows, |(_, gateway, _)| gateway.id.clone()),
-            column(rows, |(_, gateway, _)| gateway.incarnation),
-            column(rows, status),
-            column(rows, error),
-            column(rows, after),
-            column(rows, |r| refusal(r).map(|x| x.code).unwrap_or_default()),
-            column(rows, |r| refusal(r).map(|x| x.message).unwrap_or_default()),
         ],
     );
 }

@@ -17,7 +17,7 @@ use tonic::{Code, Request, Response, Status};
 pub enum Mood {
     /// They are answered.
     Well,
-    /// Reserve and sell are not.
+    /// None is.
     Away,
     /// Reserve finds nothing left.
     SoldOut,
@@ -56,7 +56,7 @@ impl FakeCatalog {
         self.reservations.lock().unwrap().get(order) == Some(&status)
     }
 
-    fn move_to(&self, order: &str, status: ReservationStatus) -> Reservation {
+    pub fn move_to(&self, order: &str, status: ReservationStatus) -> Reservation {
         self.reservations.lock().unwrap().insert(order.to_owned(), status);
         Reservation {
             order_id: order.to_owned(),
@@ -171,9 +171,13 @@ impl CatalogService for FakeCatalog {
 
     async fn return_blocks(
         &self,
-        _: Request<ReturnBlocksRequest>,
+        request: Request<ReturnBlocksRequest>,
     ) -> Result<Response<ReturnBlocksResponse>, Status> {
-        Err(Status::unimplemented("not asked"))
+        if self.mood() == Mood::Away {
+            return Err(Status::unavailable("away"));
+        }
+        let reservation = self.move_to(&request.into_inner().order_id, ReservationStatus::Returned);
+        Ok(Response::new(ReturnBlocksResponse { reservation: Some(reservation) }))
     }
 
     async fn get_block_stats(
@@ -194,62 +198,62 @@ impl CatalogService for FakeCatalog {
         &self,
         _: Request<p2p_proto::catalog::ListProvidersRequest>,
     ) -> Result<Response<p2p_proto::catalog::ListProvidersResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        Err(Status::unimplemented("not asked"))
     }
 
     async fn list_items(
         &self,
         _: Request<p2p_proto::catalog::ListItemsRequest>,
     ) -> Result<Response<p2p_proto::catalog::ListItemsResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        Err(Status::unimplemented("not asked"))
     }
 
     async fn list_offers(
         &self,
         _: Request<p2p_proto::catalog::ListOffersRequest>,
     ) -> Result<Response<p2p_proto::catalog::ListOffersResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        Err(Status::unimplemented("not asked"))
     }
 
     async fn set_item_quantity(
         &self,
         _: Request<p2p_proto::catalog::SetItemQuantityRequest>,
     ) -> Result<Response<p2p_proto::catalog::SetItemQuantityResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        Err(Status::unimplemented("not asked"))
     }
 
     async fn withdraw_offer(
         &self,
         _: Request<p2p_proto::catalog::WithdrawOfferRequest>,
     ) -> Result<Response<p2p_proto::catalog::WithdrawOfferResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        Err(Status::unimplemented("not asked"))
     }
 
     async fn sync_blocks(
         &self,
         _: Request<p2p_proto::catalog::SyncBlocksRequest>,
     ) -> Result<Response<p2p_proto::catalog::SyncBlocksResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        Err(Status::unimplemented("not asked"))
     }
 
     async fn get_reservations(
         &self,
         _: Request<p2p_proto::catalog::GetReservationsRequest>,
     ) -> Result<Response<p2p_proto::catalog::GetReservationsResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        Err(Status::unimplemented("not asked"))
     }
 
     async fn list_reservations(
         &self,
         _: Request<p2p_proto::catalog::ListReservationsRequest>,
     ) -> Result<Response<p2p_proto::catalog::ListReservationsResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        Err(Status::unimplemented("not asked"))
     }
 
     async fn check_stock(
         &self,
         _: Request<p2p_proto::catalog::CheckStockRequest>,
     ) -> Result<Response<p2p_proto::catalog::CheckStockResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        Err(Status::unimplemented("not asked"))
     }
 }

@@ -3,7 +3,9 @@
 
 mod catalog;
 mod claiming;
+mod ending;
 mod giving_up;
 mod mailbox;
+mod matching;
 mod ordering;
 mod system;

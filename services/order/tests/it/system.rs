@@ -3,6 +3,7 @@
 use p2p_order::{Config, serve};
 use p2p_proto::{
     catalog::catalog_service_server::CatalogServiceServer,
+    matching::matching_service_server::MatchingServiceServer,
     order::{mailbox_service_client::MailboxServiceClient, order_service_client::OrderServiceClient, *},
 };
 use p2p_runtime::{Env, Stop};
@@ -11,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Channel, Server};
 
-use crate::catalog::FakeCatalog;
+use crate::{catalog::FakeCatalog, matching::FakeMatching};
 
 pub const BAP: &str = "bap";
 
@@ -19,6 +20,7 @@ pub struct System {
     pub mailbox: MailboxServiceClient<Channel>,
     pub orders: OrderServiceClient<Channel>,
     pub catalog: FakeCatalog,
+    pub matching: FakeMatching,
     stop: Stop,
 }
 
@@ -34,18 +36,35 @@ impl System {
     }
 
     pub async fn with_leases(seconds: &str) -> Self {
+        Self::with_periods(seconds, "900").await
+    }
+
+    /// Its orders are held for so many seconds.
+    pub async fn with_holds(seconds: &str) -> Self {
+        Self::with_periods("10", seconds).await
+    }
+
+    async fn with_periods(lease_seconds: &str, hold_seconds: &str) -> Self {
         let database = p2p_testkit::database().await.unwrap();
         let catalog = FakeCatalog::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let catalog_address = listener.local_addr().unwrap().to_string();
         let server = Server::builder().add_service(CatalogServiceServer::new(catalog.clone()));
         tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+        let matching = FakeMatching::default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let matching_address = listener.local_addr().unwrap().to_string();
+        let server = Server::builder().add_service(MatchingServiceServer::new(matching.clone()));
+        tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let env = Env::of([
             ("ORDER_DATABASE_URL", &database),
             ("CATALOG_ADDR", &catalog_address),
-            ("LEASE_SECONDS", seconds),
+            ("MATCHING_ADDR", &matching_address),
+            ("LEASE_SECONDS", lease_seconds),
+            ("ORDER_HOLD_SECONDS", hold_seconds),
+            ("SWEEP_INTERVAL_SECONDS", "1"),
         ]);
         let stop = Stop::new();
         tokio::spawn(serve(Config::from_env(&env).unwrap(), listener, stop.clone()));
@@ -54,6 +73,7 @@ impl System {
             mailbox: MailboxServiceClient::new(channel.clone()),
             orders: OrderServiceClient::new(channel),
             catalog,
+            matching,
             stop,
         }
     }
@@ -112,6 +132,58 @@ impl System {
             resume,
         };
         Ok(self.mailbox.clone().begin_confirm(request).await?.into_inner())
+    }
+
+    pub async fn try_cancel(
+        &self,
+        gateway: &Gateway,
+        message: ReceivedMessage,
+        order_id: &str,
+        resume: bool,
+    ) -> Result<BeginResponse, tonic::Status> {
+        let request = BeginCancelRequest {
+            gateway: Some(gateway.clone()),
+            message: Some(message),
+            timestamp: now(),
+            ack_deadline: Some(prost_types::Duration { seconds: 5, nanos: 0 }),
+            order_id: order_id.into(),
+            reason: "cloudy".into(),
+            resume,
+        };
+        Ok(self.mailbox.clone().begin_cancel(request).await?.into_inner())
+    }
+
+    /// An order whose blocks are held, and perhaps sold.
+    pub async fn order_in(&self, gateway: &Gateway, transaction: &str, sold: bool) -> Order {
+        let init = received("init", transaction, &format!("{transaction}-init"));
+        let begun = self.init(gateway, init.clone(), 10).await;
+        let order = made(&begun);
+        self.finish(gateway, &init, begun.change).await.unwrap();
+        if sold {
+            let confirm = received("confirm", transaction, &format!("{transaction}-confirm"));
+            let begun = self.confirm(gateway, confirm.clone(), &order.id).await;
+            self.finish(gateway, &confirm, begun.change).await.unwrap();
+        }
+        order
+    }
+
+    pub async fn complete(&self, order: &str) -> Result<Order, tonic::Status> {
+        let request = CompleteOrderRequest { order_id: order.into(), provider_id: String::new() };
+        Ok(self.orders.clone().complete_order(request).await?.into_inner().order.unwrap())
+    }
+
+    pub async fn compose(
+        &self,
+        gateway: &Gateway,
+        delivery: &Delivery,
+        body: &str,
+    ) -> Result<Delivery, tonic::Status> {
+        let request = ComposeRequest {
+            gateway: Some(gateway.clone()),
+            delivery_id: delivery.id.clone(),
+            message: Some(outgoing(&delivery.action, &delivery.message_id, body)),
+        };
+        Ok(self.mailbox.clone().compose(request).await?.into_inner().delivery.unwrap())
     }
 
     pub async fn give_up(

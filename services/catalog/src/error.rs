@@ -28,10 +28,10 @@ pub enum Error {
     /// No such offer, or one that is withdrawn already.
     #[error("offer {0} is unknown")]
     OfferNotFound(OfferId),
-    /// A page cannot be filled within bounds.
+    /// Nothing is found within bounds.
     #[error(
-        "too many offers would have to be looked at to fill the page: ask for one source type, a shorter time \
-         window, a larger quantity or a shorter page"
+        "too many offers would have to be looked at to find the first: ask for one source type, a shorter time \
+         window or a larger quantity"
     )]
     SearchTooBroad,
     /// The order never asked for stock.

@@ -27,24 +27,40 @@ impl Page {
         let next = listings.last().filter(|_| more).map(Cursor::behind);
         Self { listings, next }
     }
+
+    /// Of the first ones, where looking for more would take too long; none without any.
+    fn cut_short(listings: Vec<Listing>) -> Option<Self> {
+        let next = Some(Cursor::behind(listings.last()?));
+        Some(Self { listings, next })
+    }
+}
+
+/// How a walk ended.
+enum Walked {
+    /// With the page.
+    Page(Page),
+    /// At its bound, with what it had found by then: the first ones, or nothing.
+    Bound(Vec<Listing>),
 }
 
 /// Searches: by price first, and if that sees too little within its bound, among the few that a window or a quantity
-/// leaves.
+/// leaves. If that does not help either, the page is short, and the next one goes on behind it.
 ///
 /// # Errors
-/// When too many offers would have to be looked at, or the database fails.
+/// When too many offers would have to be looked at to find the first, or the database fails.
 pub async fn search_catalog(store: &Store, search: &Search) -> Result<Page, Error> {
+    let mut first_ones = Vec::new();
     for walk in search.walks() {
-        if let Some(page) = along(store, search, walk).await? {
-            return Ok(page);
+        match along(store, search, walk).await? {
+            Walked::Page(page) => return Ok(page),
+            Walked::Bound(found) if first_ones.is_empty() => first_ones = found,
+            Walked::Bound(_) => {}
         }
     }
-    Err(Error::SearchTooBroad)
+    Page::cut_short(first_ones).ok_or(Error::SearchTooBroad)
 }
 
-/// None when the walk would have to go on beyond its bound.
-async fn along(store: &Store, search: &Search, walk: Walk) -> Result<Option<Page>, Error> {
+async fn along(store: &Store, search: &Search, walk: Walk) -> Result<Walked, Error> {
     let wanted = search.page.listings() + 1;
     let mut found = Vec::new();
     let mut stage = Stage {
@@ -61,9 +77,10 @@ async fn along(store: &Store, search: &Search, walk: Walk) -> Result<Option<Page
             End::Open if found.len() < wanted => {
                 stage = Stage { after: last, most_listings: stage.most_listings * 2, ..stage };
             }
-            End::Cut if found.len() < wanted => return Ok(None),
-            End::Open | End::Whole | End::Cut => return Ok(Some(Page::of(found, search.page))),
+            End::Cut if found.len() < wanted => break,
+            End::Open | End::Whole | End::Cut => return Ok(Walked::Page(Page::of(found, search.page))),
         }
     }
-    Ok(None)
+    // Whatever way it went, what was found comes first: each stage had looked for the first ones behind the last.
+    Ok(Walked::Bound(found))
 }

@@ -119,7 +119,7 @@ async fn pages_are_exact_whichever_way_they_were_found() {
 }
 
 #[tokio::test]
-async fn a_search_that_would_have_to_look_at_too_many_is_refused() {
+async fn a_search_that_would_have_to_look_at_too_many_is_cut_short_or_refused() {
     let catalog = Catalog::with_item(100).await;
     // Each is large, but hardly anything of it is left.
     catalog
@@ -140,10 +140,19 @@ async fn a_search_that_would_have_to_look_at_too_many_is_refused() {
     assert_eq!(refused.code(), Code::InvalidArgument);
     assert_eq!(
         refused.message(),
-        "too many offers would have to be looked at to fill the page: ask for one source type, a shorter time \
-         window, a larger quantity or a shorter page"
+        "too many offers would have to be looked at to find the first: ask for one source type, a shorter time \
+         window or a larger quantity"
     );
     assert_eq!(reason::<()>(Err(refused)), "SEARCH_TOO_BROAD");
+
+    // A few that are left at the front and at the end: a short page, and another refusal behind it.
+    let filled = "UPDATE catalog_offers SET available_qty = 50, sold_qty = 0, price_value = 0.05 WHERE id IN ('o1', 'o2')";
+    catalog.db.execute_unprepared(filled).await.unwrap();
+    let page = catalog.page(&large, 100, "").await.unwrap();
+    let found: Vec<String> = page.listings.into_iter().map(|listing| listing.offer.unwrap().id).collect();
+    assert_eq!(found, ["o1", "o2"]);
+    let behind = catalog.page(&large, 100, &page.next_cursor).await;
+    assert_eq!(reason(behind), "SEARCH_TOO_BROAD");
 
     let narrower = Filter { min_available_wh: Some(50_001), ..Filter::default() };
     assert_eq!(catalog.pages(&narrower, 100, 1).await, [""; 0]);

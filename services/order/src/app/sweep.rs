@@ -8,7 +8,10 @@ use p2p_runtime::{Stop, chain};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::App;
-use crate::{domain::Deed, error::Error};
+use crate::{
+    domain::Deed,
+    error::{Error, Kind},
+};
 
 /// Most orders that are looked up at once.
 const AT_ONCE: u32 = 200;
@@ -28,8 +31,14 @@ impl App {
                 () = stop.cancelled() => return,
             }
             for done in [self.sweep(&stop).await, self.tell_outcomes().await] {
-                if let Err(error) = done {
-                    tracing::warn!(error = %chain(&error), "what is over waits for the next sweep");
+                match done {
+                    Ok(()) => {}
+                    Err(error) if error.kind() == Kind::Internal => {
+                        tracing::error!(error = %chain(&error), "what is over cannot come to its end");
+                    }
+                    Err(error) => {
+                        tracing::warn!(error = %chain(&error), "what is over waits for the next sweep");
+                    }
                 }
             }
         }

@@ -274,13 +274,13 @@ impl Fields {
     }
 }
 
-/// The span of a window that a client gave, to the microsecond. A leap second is the first one of the next minute: few
+/// The span of a window that a client gave, to the millisecond, as it is shown. A leap second is the first one of the next minute: few
 /// clients can read it as it is written.
 fn span(name: &str, window: &Window) -> Result<TimeWindow, ApiError> {
     let refused = |why| ApiError::bad_request(format!("{name}: {why}"));
     let span = TimeWindow::try_from(window).map_err(|e| refused(e.to_string()))?;
     let ranged = [span.start(), span.end()].map(|at| {
-        let at = DateTime::from_timestamp_micros(at.timestamp_micros());
+        let at = DateTime::from_timestamp_millis(at.timestamp_millis());
         at.filter(|at| (1970..=9999).contains(&at.year()))
     });
     match ranged {
@@ -329,9 +329,8 @@ mod tests {
             fields(r#"{"w":[{"startTime":"2026-12-31T23:59:60Z","endTime":"2027-01-01T00:00:01Z"}]}"#);
         let windows = given.windows("w").unwrap().unwrap();
         assert_eq!(windows[0].start().to_rfc3339(), "2027-01-01T00:00:00+00:00");
-        let blink = fields(
-            r#"{"w":[{"startTime":"2027-01-01T00:00:00Z","endTime":"2027-01-01T00:00:00.0000001Z"}]}"#,
-        );
+        let blink =
+            fields(r#"{"w":[{"startTime":"2027-01-01T00:00:00Z","endTime":"2027-01-01T00:00:00.0009Z"}]}"#);
         assert!(blink.windows("w").is_err());
     }
 

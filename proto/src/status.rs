@@ -8,15 +8,26 @@ use tonic_types::{ErrorDetails, StatusExt};
 /// The domain of every reason.
 pub const DOMAIN: &str = "p2p";
 
-/// A status with a stable reason, a sentence, and the id that it is about, by its name.
+/// A status travels in headers, and a peer that gets too many of them ends the connection that all calls share.
+const MOST_CHARS: usize = 500;
+
+/// A status with a stable reason, a sentence, and the id that it is about, by its name. What is too long is cut.
 pub fn status(
     code: Code,
     reason: &'static str,
     message: impl Into<String>,
     id: Option<(&'static str, String)>,
 ) -> Status {
-    let ids: HashMap<String, String> = id.into_iter().map(|(name, id)| (name.to_owned(), id)).collect();
-    Status::with_error_details(code, message, ErrorDetails::with_error_info(reason, DOMAIN, ids))
+    let ids: HashMap<String, String> = id.into_iter().map(|(name, id)| (name.to_owned(), cut(id))).collect();
+    Status::with_error_details(code, cut(message.into()), ErrorDetails::with_error_info(reason, DOMAIN, ids))
+}
+
+fn cut(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(MOST_CHARS) {
+        text.truncate(end);
+        text.push_str("...");
+    }
+    text
 }
 
 /// The reason of a status, if it is one of ours.
@@ -48,6 +59,16 @@ pub fn metadata(status: &Status, key: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_somebody_else_chose_does_not_grow_into_the_headers() {
+        let long = "é".repeat(100_000);
+        let status =
+            status(Code::NotFound, "REASON", format!("order {long} not found"), Some(("order_id", long)));
+        assert!(status.message().chars().count() < 600 && status.message().ends_with("..."));
+        assert!(metadata(&status, "order_id").unwrap().chars().count() < 600);
+        assert_eq!(reason(&status).as_deref(), Some("REASON"));
+    }
 
     #[test]
     fn only_what_a_service_of_ours_says_is_permanent() {

@@ -36,7 +36,11 @@ impl Build for Cancel {
 
     async fn build(&self, app: &App, state: &Loaded) -> Result<(Outgoing, Named), ApiError> {
         let order_id = order_id(state, self.order_id.as_deref())?;
-        let message = raw(&Message { order_id: order_id.clone(), reason: self.reason.clone() })?;
+        let message = Message { order_id: order_id.clone(), reason: self.reason.clone() };
+        if let Some(why) = message.unfit() {
+            return Err(ApiError::bad_request(why));
+        }
+        let message = raw(&message)?;
         let parts = BuyerParts::default();
         Ok((
             Outgoing { action: Action::Cancel, seller: Some(seller(app, state)), message, parts },

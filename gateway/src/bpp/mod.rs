@@ -28,11 +28,18 @@ pub enum Plan {
     /// Nothing changes hands: this is the callback.
     Answer(Box<Reading>),
     /// An order is to be made.
-    Init(Vec<RequestedLine>),
+    Init(Wish),
     /// An order is to be bought.
     Confirm(String),
     /// An order is to be given up.
     Cancel(request::Cancel),
+}
+
+/// What an init asks for.
+pub struct Wish {
+    pub lines: Vec<RequestedLine>,
+    /// Who the buyer says sells; empty when it does not say.
+    pub provider_id: String,
 }
 
 /// What was read to answer an action.
@@ -94,8 +101,9 @@ pub async fn plan(exchange: &Exchange, action: Action, envelope: &Envelope<'_>) 
         Action::Select => select(exchange, envelope).await,
         Action::Init => {
             let message: request::Init<'_> = envelope.message()?;
+            let provider_id = message.order.provider.map(|provider| provider.id.into()).unwrap_or_default();
             Ok(match lines(&message.order.items) {
-                Ok(lines) => Plan::Init(lines),
+                Ok(lines) => Plan::Init(Wish { lines, provider_id }),
                 Err(refusal) => Plan::Refuse(refusal),
             })
         }
@@ -104,7 +112,13 @@ pub async fn plan(exchange: &Exchange, action: Action, envelope: &Envelope<'_>) 
             Ok(Plan::Confirm(message.order.id))
         }
         Action::Status => status(exchange, envelope).await,
-        Action::Cancel => Ok(Plan::Cancel(envelope.message()?)),
+        Action::Cancel => {
+            let message: request::Cancel = envelope.message()?;
+            Ok(match message.unfit() {
+                Some(why) => Plan::Refuse(ErrorBody::new(code::INVALID, why)),
+                None => Plan::Cancel(message),
+            })
+        }
     }
 }
 

@@ -20,8 +20,8 @@ use crate::{
 const PAGE: u32 = 1_000;
 /// Most offers that one request looks at.
 const MOST_LOOKED_AT: u32 = 10_000;
-/// Evaluations at once; others wait, and the rest of the gateway goes on.
-static EVALUATIONS: Semaphore = Semaphore::const_new(2);
+/// One evaluation at once: others wait, and the rest of the gateway goes on.
+static EVALUATIONS: Semaphore = Semaphore::const_new(1);
 
 /// The first offers from the cursor on that overlap the window and that the path keeps, as many as one on_discover
 /// has.

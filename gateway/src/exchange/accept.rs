@@ -4,7 +4,7 @@ use axum::{http::StatusCode, response::Response};
 use p2p_proto::{
     order::{
         BeginCancelRequest, BeginConfirmRequest, BeginInitRequest, BeginResponse, GiveUpRequest, Outcome,
-        ReceivedMessage, RecordRequest, RequestedLine, Verdict,
+        ReceivedMessage, RecordRequest, Verdict,
     },
     timestamp, utc,
 };
@@ -15,7 +15,7 @@ use tonic::Status;
 use super::{Exchange, conclude::Accepted};
 use crate::{
     beckn::{Ack, Action, Context, Envelope, ErrorBody, Invalid, acknowledgement, code, seed::request},
-    bpp::{self, Plan},
+    bpp::{self, Plan, Wish},
     reply::{json_text, sentence_of, status_of},
     transaction::Way,
 };
@@ -53,7 +53,7 @@ impl Exchange {
         let (outcome, verdict) = match plan {
             Plan::Refuse(error) => self.record(&accepted, Some(error), None).await?,
             Plan::Answer(reading) => self.record(&accepted, None, Some(reading)).await?,
-            Plan::Init(lines) => self.begun(self.begin_init(&accepted, lines, false).await?, accepted),
+            Plan::Init(wish) => self.begun(self.begin_init(&accepted, wish, false).await?, accepted),
             Plan::Confirm(order_id) => {
                 self.begun(self.begin_confirm(&accepted, order_id, false).await?, accepted)
             }
@@ -111,7 +111,7 @@ impl Exchange {
     pub(super) async fn begin_init(
         &self,
         accepted: &Accepted,
-        lines: Vec<RequestedLine>,
+        wish: Wish,
         resume: bool,
     ) -> Result<BeginResponse, Status> {
         let request = BeginInitRequest {
@@ -119,7 +119,8 @@ impl Exchange {
             message: Some(accepted.message.clone()),
             timestamp: Some(timestamp(self.clock.now())),
             ack_deadline: self.config.ack_deadline.try_into().ok(),
-            lines,
+            lines: wish.lines,
+            provider_id: wish.provider_id,
             resume,
         };
         Ok(self.services.mailbox.clone().begin_init(request).await?.into_inner())

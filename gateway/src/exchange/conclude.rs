@@ -196,7 +196,7 @@ impl Exchange {
                 let quote = reading.quote.clone();
                 Ok(Conclusion { said: Said::Message(reading), change: None, quote })
             }
-            Plan::Init(lines) => concluded(self.begin_init(accepted, lines, true).await?),
+            Plan::Init(wish) => concluded(self.begin_init(accepted, wish, true).await?),
             Plan::Confirm(order_id) => concluded(self.begin_confirm(accepted, order_id, true).await?),
             Plan::Cancel(cancel) => concluded(self.begin_cancel(accepted, cancel, true).await?),
         }

@@ -56,7 +56,7 @@ impl Config {
             call_deadline: Duration::from_secs(3),
             sweep_interval: env.seconds("SWEEP_INTERVAL_SECONDS", 5)?,
             reconcile_interval: env.seconds("RECONCILE_INTERVAL_SECONDS", 60)?,
-            check_deadline: Duration::from_secs(10 * 60),
+            check_deadline: Duration::from_secs(5 * 60),
             database: postgres::Config::from_env(env, "ORDER_DATABASE_URL", "orders")?,
             periods: Periods {
                 lease: env.seconds("LEASE_SECONDS", 10)?,

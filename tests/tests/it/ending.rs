@@ -88,6 +88,15 @@ async fn the_same_cancel_is_done_once_and_answered_to_the_byte() {
         let unknown = Message::new(&system, "cancel", &trade.id, json!({"order_id": order}));
         assert_eq!(unknown.post(&system).await.refused().0, code);
     }
+    // However long it is: what does not fit into headers must not end the connection of everybody else.
+    for (action, named) in [("status", "order_id"), ("cancel", "order_id")] {
+        let long = Message::new(&system, action, &trade.id, json!({named: "x".repeat(100_000)}));
+        assert_eq!(long.post(&system).await.refused().0, "40403", "{action}");
+    }
+    let long = json!({"order_id": order, "reason": "x".repeat(256)});
+    let long = Message::new(&system, "cancel", &trade.id, long).post(&system).await;
+    assert_eq!(long.refused(), ("40001", "reason must be at most 255 characters"));
+    assert_eq!(trade.ask("cancel", json!({"reason": "x".repeat(256)})).await.status, 400);
     let bare = Message::new(&system, "cancel", &trade.id, json!({})).post(&system).await;
     assert_eq!((bare.status, bare.verdict()), (400, "NACK"));
     system.is_sound().await;
@@ -282,4 +291,16 @@ async fn the_reconciler_finds_stock_that_does_not_follow_its_order_and_mends_it(
     let violations = system.violations().await;
     assert_eq!(violations.len(), 1, "{violations:#?}");
     assert!(violations[0].contains("costs 99"), "{violations:?}");
+}
+
+#[tokio::test]
+async fn an_order_is_made_with_the_provider_that_the_buyer_means_or_not_at_all() {
+    let system = System::start().await;
+    let mut said = beckn::init(ALPHA, &json!(3));
+    said["order"]["provider"]["id"] = BETA_PROVIDER.into();
+    let answer = Message::new(&system, "init", "t-mistaken", said.clone()).post(&system).await;
+    assert!(answer.refused().1.contains(ALPHA_PROVIDER), "{}", answer.text);
+    said["order"].as_object_mut().unwrap().remove("provider");
+    Message::new(&system, "init", "t-silent", said).post(&system).await.acknowledged();
+    system.is_sound().await;
 }

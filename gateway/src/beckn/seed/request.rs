@@ -121,6 +121,9 @@ pub struct InitOrder<'a> {
     /// Its lines.
     #[serde(borrow)]
     pub items: Vec<Line<'a>>,
+    /// Who sells.
+    #[serde(default)]
+    pub provider: Option<ProviderRef>,
 }
 
 /// `message` of confirm.
@@ -152,6 +155,16 @@ pub struct Cancel {
     /// Why, in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+impl Cancel {
+    const MOST_REASON_CHARS: usize = 255;
+
+    /// What is wrong with it.
+    pub fn unfit(&self) -> Option<&'static str> {
+        let long = self.reason.as_ref().is_some_and(|why| why.chars().count() > Self::MOST_REASON_CHARS);
+        long.then_some("reason must be at most 255 characters")
+    }
 }
 
 /// `message` of a select that we send.
@@ -190,7 +203,7 @@ pub struct SendInitOrder {
 }
 
 /// A provider by its id.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct ProviderRef {
     /// As the catalog gave it.
     pub id: ProviderId,

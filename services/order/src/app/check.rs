@@ -21,8 +21,10 @@ use crate::{
 };
 
 const PAGE: u32 = 1_000;
-/// It takes at most a twentieth of the time.
+/// A check that takes long is made less often, so that it takes a twentieth of the time; but not more than so many
+/// times less often.
 const PAUSE_AFTER_LONG_CHECK: u32 = 20;
+const LONGEST_PAUSE: u32 = 10;
 const STOCK_FOLLOWS_ORDERS: &str = "ACTIVE or COMPLETED means SOLD with exactly the ordered quantity, PENDING means HELD, anything else neither";
 const NO_STOCK_WITHOUT_ORDER: &str = "what is held or sold belongs to an order";
 /// Why blocks are RELEASED that no order wants.
@@ -65,10 +67,13 @@ impl App {
                 () = stop.cancelled() => return,
             }
             let started = Instant::now();
-            if let Err(error) = self.reconcile().await {
-                tracing::warn!(error = %chain(&error), "orders and stock are compared later");
-            }
-            pause = every.max(started.elapsed() * PAUSE_AFTER_LONG_CHECK);
+            pause = match self.reconcile().await {
+                Ok(()) => (started.elapsed() * PAUSE_AFTER_LONG_CHECK).clamp(every, every * LONGEST_PAUSE),
+                Err(error) => {
+                    tracing::warn!(error = %chain(&error), "orders and stock are compared later");
+                    every
+                }
+            };
         }
     }
 

@@ -134,6 +134,20 @@ impl Quote {
         Ok(Self { provider, provider_name, lines, quantity, price })
     }
 
+    /// The quote, if it is this provider's or the buyer did not say whose.
+    ///
+    /// # Errors
+    /// When it is another's.
+    pub fn sold_by(self, provider: &str) -> Result<Self, Refusal> {
+        if provider.is_empty() || self.provider.as_str() == provider {
+            return Ok(self);
+        }
+        Err(Refusal::invalid(format!(
+            "The items are sold by provider {}, not by the one named",
+            self.provider
+        )))
+    }
+
     /// Whether it is about the same quantities of the same offers.
     pub fn covers(&self, requested: &[RequestedLine]) -> bool {
         let mut left: BTreeMap<&OfferId, i64> = BTreeMap::new();

@@ -198,6 +198,9 @@ impl Trade {
                 order.move_to(State::Completed, now);
                 Ok(Next::AsIs(order.clone()))
             }
+            (Deed::Complete, State::Cancelling(_)) => Err(Undone::WrongState(format!(
+                "order {id} is being cancelled; only an ACTIVE order can be completed"
+            ))),
             (Deed::Complete, _) => {
                 let status = order.state.seen().as_str();
                 Err(Undone::WrongState(format!(

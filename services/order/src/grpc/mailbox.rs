@@ -52,6 +52,7 @@ impl MailboxService for App {
         let message = decode::received(request.message)?;
         let requested = decode::lines(request.lines)?;
         let priced = self.quote(&requested).await?;
+        let priced = priced.and_then(|quote| quote.sold_by(&request.provider_id));
         let intent = Intent::Init { message: message.key.message.clone(), requested, priced };
         let begin = decode::begin(request.gateway, message, request.timestamp, intent, request.resume)?;
         let ack_deadline = decode::duration(request.ack_deadline)?;

@@ -103,6 +103,7 @@ impl System {
             ack_deadline: Some(prost_types::Duration { seconds: 5, nanos: 0 }),
             lines: vec![line],
             resume,
+            ..Default::default()
         };
         Ok(self.mailbox.clone().begin_init(request).await?.into_inner())
     }

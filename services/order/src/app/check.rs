@@ -1,7 +1,7 @@
 //! The reconciler: compares orders, messages and stock (the invariants of the design), and has stock follow its order
 //! by the commands that would have moved it anyway.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use p2p_domain::OrderId;
 use p2p_proto::{
@@ -121,8 +121,7 @@ impl App {
             checked.orders += orders.len() as u64;
             let reservations = self.reservations(orders.iter().map(|order| order.id)).await?;
             for order in &orders {
-                let reservation = reservations.iter().find(|(id, _)| *id == order.id).map(|(_, r)| r);
-                if compare(order, reservation).is_some()
+                if compare(order, reservations.get(&order.id)).is_some()
                     && let Some(discrepancy) = self.compare_again(order, quiet).await?
                 {
                     checked.found(STOCK_FOLLOWS_ORDERS, discrepancy);
@@ -138,13 +137,13 @@ impl App {
         if now.state != order.state {
             return Ok(None);
         }
-        Ok(compare(order, reservations.first().map(|(_, reservation)| reservation)))
+        Ok(compare(order, reservations.get(&order.id)))
     }
 
     async fn reservations(
         &self,
         orders: impl IntoIterator<Item = OrderId>,
-    ) -> Result<Vec<(OrderId, Reservation)>, Error> {
+    ) -> Result<HashMap<OrderId, Reservation>, Error> {
         let order_ids = orders.into_iter().map(|order| order.to_string()).collect();
         let answer = self.auditor.clone().get_reservations(GetReservationsRequest { order_ids }).await;
         let found = answer.map_err(failed("read reservations"))?.into_inner().reservations;

@@ -17,10 +17,21 @@ use super::{decode, encode};
 use crate::{
     app::{App, Begin},
     domain::{Intent, TransactionKey},
-    store::EventQuery,
+    store::{self, EventQuery},
 };
 
 const MOST_CLAIMED: u32 = 1_000;
+/// What every Begin answers, and giving up.
+async fn begun(
+    app: &App,
+    begin: store::Begin,
+    ack_deadline: Option<prost_types::Duration>,
+) -> Result<Response<BeginResponse>, Status> {
+    let (at, ack_deadline) = (begin.at, decode::duration(ack_deadline)?);
+    let answer = app.begin(Begin { begin, ack_deadline }).await?;
+    Ok(Response::new(encode::begun(answer, at)))
+}
+
 #[tonic::async_trait]
 impl MailboxService for App {
     async fn join(&self, request: Request<JoinRequest>) -> Result<Response<JoinResponse>, Status> {
@@ -55,10 +66,7 @@ impl MailboxService for App {
         let priced = priced.and_then(|quote| quote.sold_by(&request.provider_id));
         let intent = Intent::Init { message: message.key.message.clone(), requested, priced };
         let begin = decode::begin(request.gateway, message, request.timestamp, intent, request.resume)?;
-        let ack_deadline = decode::duration(request.ack_deadline)?;
-        let verdict = begin.at;
-        let answer = self.begin(Begin { begin, ack_deadline }).await?;
-        Ok(Response::new(encode::begun(answer, verdict)))
+        begun(self, begin, request.ack_deadline).await
     }
 
     async fn begin_confirm(
@@ -69,10 +77,7 @@ impl MailboxService for App {
         let message = decode::received(request.message)?;
         let intent = Intent::Confirm { order: request.order_id };
         let begin = decode::begin(request.gateway, message, request.timestamp, intent, request.resume)?;
-        let ack_deadline = decode::duration(request.ack_deadline)?;
-        let verdict = begin.at;
-        let answer = self.begin(Begin { begin, ack_deadline }).await?;
-        Ok(Response::new(encode::begun(answer, verdict)))
+        begun(self, begin, request.ack_deadline).await
     }
 
     async fn begin_cancel(
@@ -83,10 +88,7 @@ impl MailboxService for App {
         let message = decode::received(request.message)?;
         let intent = Intent::Cancel { order: request.order_id, reason: decode::text(request.reason) };
         let begin = decode::begin(request.gateway, message, request.timestamp, intent, request.resume)?;
-        let ack_deadline = decode::duration(request.ack_deadline)?;
-        let verdict = begin.at;
-        let answer = self.begin(Begin { begin, ack_deadline }).await?;
-        Ok(Response::new(encode::begun(answer, verdict)))
+        begun(self, begin, request.ack_deadline).await
     }
 
     async fn give_up(&self, request: Request<GiveUpRequest>) -> Result<Response<BeginResponse>, Status> {
@@ -101,10 +103,7 @@ impl MailboxService for App {
         };
         let intent = Intent::GiveUp(order);
         let begin = decode::begin(request.gateway, message, request.timestamp, intent, true)?;
-        let ack_deadline = decode::duration(request.ack_deadline)?;
-        let verdict = begin.at;
-        let answer = self.begin(Begin { begin, ack_deadline }).await?;
-        Ok(Response::new(encode::begun(answer, verdict)))
+        begun(self, begin, request.ack_deadline).await
     }
 
     async fn finish(&self, request: Request<FinishRequest>) -> Result<Response<FinishResponse>, Status> {

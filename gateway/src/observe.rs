@@ -26,7 +26,7 @@ use crate::beckn;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const LONGEST_REQUEST_ID: usize = 128;
-/// What is asked again and again by clients and orchestrators, and told by no body of a trade.
+/// What is asked again and again by clients and orchestrators.
 const UNTRACED: [&str; 2] = ["/health", "/api/transactions"];
 /// Requests whose body says which trade they belong to.
 const OF_TRADES: [&str; 8] =
@@ -51,7 +51,7 @@ pub async fn observe(request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     let known = Context::new().with_value(RequestId(id.clone())).with_value(arrival.clone());
     let context = match arrival.kind() {
-        Kind::Untraced => trace::beneath(&known, &arrival.told.clone().unwrap_or_else(trace::untraced)),
+        Kind::Untraced => trace::beneath(&known, &trace::untraced()),
         Kind::OfTrade => known.clone(),
         Kind::Other => arrival.begin(&known, None, Vec::new),
     };
@@ -87,7 +87,7 @@ pub fn facts(context: &beckn::Context) -> Vec<KeyValue> {
     facts
 }
 
-/// How a request is traced.
+/// How a request is traced: looks, only where the client asks for it.
 enum Kind {
     Untraced,
     OfTrade,
@@ -108,7 +108,7 @@ impl Arrival {
 
     fn kind(&self) -> Kind {
         let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| self.route.starts_with(prefix));
-        if begins(&UNTRACED) {
+        if begins(&UNTRACED) || (self.method == Method::GET && self.told.is_none()) {
             Kind::Untraced
         } else if self.method == Method::POST && begins(&OF_TRADES) {
             Kind::OfTrade

@@ -28,12 +28,23 @@ struct Answer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     context: Option<&'a RawValue>,
     ack: Ack,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
 }
 
 /// The answer to a message, its context echoed to the letter. The same arguments give the same bytes.
 pub fn acknowledgement(context: Option<&RawValue>, ack: Ack) -> String {
+    written(&Answer { context, ack, request_id: None })
+}
+
+/// The answer to a message that is not stored, which names the request instead.
+pub fn rejection(context: Option<&RawValue>, ack: Ack, request_id: Option<String>) -> String {
+    written(&Answer { context, ack, request_id })
+}
+
+fn written(answer: &Answer<'_>) -> String {
     // Strings and a raw value: nothing here can fail to be written.
-    serde_json::to_string(&Answer { context, ack }).unwrap_or_default()
+    serde_json::to_string(answer).unwrap_or_default()
 }
 
 /// A peer's synchronous answer, of whichever known shape: `ack.ack_status`, `message.ack.status`,

@@ -8,7 +8,7 @@ mod fitness;
 mod number;
 pub mod seed;
 
-pub use ack::{Ack, PeerAnswer, acknowledgement};
+pub use ack::{Ack, PeerAnswer, acknowledgement, rejection};
 pub use context::{Action, Context, Seller, instant};
 pub use envelope::{Envelope, Invalid, is_address};
 pub use error::{ErrorBody, code};

@@ -12,14 +12,17 @@ use p2p_runtime::{
     failpoint,
     trace::{self, FutureExt},
 };
+use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tonic::Status;
 
 use super::{Exchange, conclude::Accepted};
 use crate::{
-    beckn::{Ack, Action, Context, Envelope, ErrorBody, Invalid, acknowledgement, code, seed::request},
+    beckn::{
+        Ack, Action, Context, Envelope, ErrorBody, Invalid, acknowledgement, code, rejection, seed::request,
+    },
     bpp::{self, Plan, Wish},
-    observe::{facts, in_trade},
+    observe::{current_request_id, facts, in_trade},
     reply::{json_text, sentence_of, status_of},
     transaction::Way,
 };
@@ -196,7 +199,7 @@ impl Exchange {
         let Some(verdict) = verdict.filter(|_| outcome != Outcome::Conflict) else {
             let why = "this message_id was used before for another message";
             let nack = Ack::new(self.clock.now(), Some(ErrorBody::new(code::INVALID, why)));
-            return Ok(json_text(StatusCode::CONFLICT, acknowledgement(Some(envelope.raw_context), nack)));
+            return Ok(rejected(StatusCode::CONFLICT, Some(envelope.raw_context), nack));
         };
         let at = utc(verdict.timestamp.ok_or_else(|| Status::internal("a verdict without a timestamp"))?)?;
         let error = verdict.refusal.map(|refusal| ErrorBody::new(&refusal.code, refusal.message));
@@ -217,7 +220,7 @@ impl Exchange {
 
     fn unreadable(&self, invalid: Invalid) -> Response {
         let nack = Ack::new(self.clock.now(), Some(ErrorBody::new(code::INVALID, invalid.why)));
-        json_text(StatusCode::BAD_REQUEST, acknowledgement(invalid.context.as_deref(), nack))
+        rejected(StatusCode::BAD_REQUEST, invalid.context.as_deref(), nack)
     }
 
     /// Nothing is known to be committed: the sender may repeat the message as it was.
@@ -229,8 +232,13 @@ impl Exchange {
             _ => (StatusCode::SERVICE_UNAVAILABLE, code::INTERNAL),
         };
         let nack = Ack::new(self.clock.now(), Some(ErrorBody::new(code, sentence_of(status))));
-        json_text(http, acknowledgement(Some(envelope.raw_context), nack))
+        rejected(http, Some(envelope.raw_context), nack)
     }
+}
+
+/// The answer to what is not stored.
+fn rejected(status: StatusCode, context: Option<&RawValue>, nack: Ack) -> Response {
+    json_text(status, rejection(context, nack, current_request_id()))
 }
 
 /// A message as the mailbox keeps it.

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use p2p_domain::Clock;
-use reqwest::Method;
+use reqwest::{
+    Method,
+    header::{HeaderMap, HeaderName},
+};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -43,6 +46,7 @@ pub fn window() -> Value {
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: u16,
+    pub headers: HeaderMap,
     pub text: String,
     pub json: Value,
 }
@@ -74,6 +78,19 @@ impl Answer {
         self.json["message_id"].as_str().unwrap_or_else(|| panic!("no message_id: {}", self.text)).to_owned()
     }
 
+    /// The body of an error, without the id of its request, which is there.
+    pub fn said(&self) -> Value {
+        let mut said = self.json.clone();
+        let id = said.as_object_mut().and_then(|said| said.remove("request_id"));
+        assert_eq!(id, Some(self.header("x-request-id").into()), "{}", self.text);
+        said
+    }
+
+    pub fn header(&self, name: &str) -> String {
+        let value = self.headers.get(name).unwrap_or_else(|| panic!("no {name}: {:?}", self.headers));
+        value.to_str().unwrap().to_owned()
+    }
+
     pub fn error(&self) -> &str {
         self.json["error"].as_str().unwrap_or("")
     }
@@ -93,6 +110,13 @@ impl Client {
         Self { http, bap, cds }
     }
 
+    /// The same, with a header in every request.
+    pub fn saying(&self, name: &'static str, value: &str) -> Self {
+        let headers = HeaderMap::from_iter([(HeaderName::from_static(name), value.parse().unwrap())]);
+        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).default_headers(headers);
+        Self { http: http.build().unwrap(), ..self.clone() }
+    }
+
     /// None when there is no answer.
     pub async fn try_send(&self, method: Method, url: &str, body: Option<Vec<u8>>) -> Option<Answer> {
         let mut request = self.http.request(method, url);
@@ -101,13 +125,14 @@ impl Client {
         }
         let response = request.send().await.ok()?;
         let status = response.status().as_u16();
+        let headers = response.headers().clone();
         let kind = response.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned());
         let text = response.text().await.ok()?;
         let kind = kind.unwrap_or_default();
         assert!(kind.starts_with("application/json"), "{url} answers {status} with {kind:?}: {text}");
         let json =
             serde_json::from_str(&text).unwrap_or_else(|e| panic!("{url} answers {status} {e}: {text}"));
-        Some(Answer { status, text, json })
+        Some(Answer { status, headers, text, json })
     }
 
     pub async fn send(&self, method: Method, url: &str, body: Option<Vec<u8>>) -> Answer {

@@ -74,6 +74,11 @@ impl Program {
     }
 }
 
+/// Where a program of this test logs.
+fn log_of(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.log", std::process::id()))
+}
+
 /// One gateway's place.
 #[derive(Debug, Clone)]
 pub struct Place {
@@ -122,16 +127,17 @@ impl Programs {
 
     fn command(&self, name: &'static str) -> Command {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-        let log = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(folder.join(format!("{name}-{}.log", std::process::id())))
-            .unwrap();
+        let log = std::fs::File::options().create(true).append(true).open(log_of(name)).unwrap();
         let mut command = Command::new(binary(name));
         // Not where an .env may lie.
         command.env_clear().current_dir(folder).envs(&self.variables);
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).kill_on_drop(true);
         command
+    }
+
+    /// What the programs of that name have logged.
+    pub fn log(&self, name: &str) -> String {
+        std::fs::read_to_string(log_of(name)).unwrap()
     }
 
     pub fn service(&self, name: &'static str) -> Program {

@@ -48,7 +48,7 @@ async fn the_buyers_side_refuses_them_and_init_does_not_go_on() {
     }
     let none = select(&trade, &best(), Some("10000")).await;
     let why = "No offers match the criteria (time window, quantity, or trust threshold)";
-    assert_eq!((none.status, &none.json), (400, &json!({"error": why, "allOffers": 0})));
+    assert_eq!((none.status, none.said()), (400, json!({"error": why, "allOffers": 0})));
     assert_eq!(trade.state_text().await, before);
     let init = trade.ask("init", json!({})).await;
     assert_eq!((init.status, init.error()), (400, NOT_SELECTED));

@@ -81,7 +81,7 @@ async fn the_cds_answers_as_the_transcript_has_it() {
         ("blocks", json!({"offer_id": "o-x"}), "offer_id, block_ids, and status are required"),
     ] {
         let answer = sync(&system, noun, &body).await;
-        assert_eq!((answer.status, &answer.json), (400, &json!({ "error": why })), "{body}");
+        assert_eq!((answer.status, answer.said()), (400, json!({ "error": why })), "{body}");
     }
     publish(&system).await;
     let reserved = sync(&system, "blocks", &blocks(&[0], "RESERVED")).await;

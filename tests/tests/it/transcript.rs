@@ -35,7 +35,7 @@ async fn says(system: &System, path: &str, body: &Value, status: u16, wanted: &V
 
 async fn refusals_of_an_unknown_transaction(system: &System) {
     let unknown = system.get("/api/transactions/nope").await;
-    assert_eq!((unknown.status, &unknown.json), (404, &error(NOT_FOUND)));
+    assert_eq!((unknown.status, unknown.said()), (404, error(NOT_FOUND)));
     assert_eq!(system.get("/api/transactions/nope/events").await.status, 404);
     for (action, body, why) in [
         ("select", json!({"transaction_id": "nope", "quantity": 1, "autoMatch": true}), NO_CATALOG),
@@ -77,7 +77,7 @@ async fn refusals_of_a_known_one(trade: &Trade) {
         ),
     ] {
         let answer = trade.ask(action, body.clone()).await;
-        assert_eq!((answer.status, &answer.json), (400, &wanted), "{action} {body}");
+        assert_eq!((answer.status, answer.said()), (400, wanted), "{action} {body}");
     }
     let before = trade.ask("status", json!({})).await;
     assert_eq!(before.json["status"], "ok");

@@ -13,6 +13,8 @@ use super::sampler::Ratio;
 
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
+/// Of a `traceparent` in version 00, and the least of a later one.
+const LENGTH: usize = 55;
 /// What participants must carry on at least (W3C Trace Context, 3.3.1.5); longer ones are dropped.
 const LONGEST_STATE: usize = 512;
 
@@ -45,7 +47,9 @@ impl Injector for HeadersMut<'_> {
 
 /// What a request says that it belongs to; none when it does not say so, or not in the form of the standard.
 pub fn extract(headers: &HeaderMap) -> Option<Context> {
-    headers.get(TRACEPARENT)?;
+    if headers.get(TRACEPARENT)?.len() < LENGTH {
+        return None;
+    }
     let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers));
     context.span().span_context().is_valid().then_some(context)
 }
@@ -68,8 +72,11 @@ pub fn traceparent() -> String {
     })
 }
 
-/// The context that a `traceparent` tells; none when it tells none.
+/// The context that a `traceparent` of ours tells; none when it tells none.
 pub fn from_traceparent(text: &str) -> Option<Context> {
+    if text.len() != LENGTH {
+        return None;
+    }
     let mut headers = HeaderMap::new();
     headers.insert(TRACEPARENT, HeaderValue::from_str(text).ok()?);
     extract(&headers)

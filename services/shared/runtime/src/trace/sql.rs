@@ -14,6 +14,7 @@ pub fn statement(info: &Info<'_>) {
         let Some(tracer) = TRACER.get().filter(|_| is_sampled(current)) else { return };
         let text = &info.statement.sql;
         let (verb, table) = summary(text);
+        let table = table.replace('"', "");
         let ended = opentelemetry::time::now();
         let builder = SpanBuilder::from_name(format!("{verb} {table}"))
             .with_kind(SpanKind::Client)
@@ -21,7 +22,7 @@ pub fn statement(info: &Info<'_>) {
             .with_attributes([
                 KeyValue::new("db.system.name", "postgresql"),
                 KeyValue::new("db.operation.name", verb.to_owned()),
-                KeyValue::new("db.collection.name", table.to_owned()),
+                KeyValue::new("db.collection.name", table),
                 KeyValue::new("db.query.text", text.clone()),
             ]);
         let span = current.with_span(tracer.build_with_context(builder, current));
@@ -44,7 +45,8 @@ fn summary(text: &str) -> (&str, &str) {
             }
             "SELECT" if verb.is_empty() => verb = word,
             "FROM" | "JOIN" => match words.next().unwrap_or_default() {
-                inner if inner.is_empty() || inner.starts_with("unnest") || inner == "SELECT" => {}
+                inner if inner.is_empty() || inner.contains('(') || matches!(inner, "SELECT" | "LATERAL") => {
+                }
                 table => return (verb, table),
             },
             _ => {}

@@ -1,6 +1,6 @@
 //! The system that `local up` runs in this checkout: `.local/run.json`, and its processes.
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use serde::Deserialize;
 use url::Url;
@@ -23,8 +23,16 @@ pub struct Running {
 
 /// What runs in the checkout around the working directory, if anything does.
 pub fn running() -> Option<Running> {
-    let here = std::env::current_dir().ok()?;
-    let text = here.ancestors().find_map(|folder| fs::read_to_string(folder.join(RUN_FILE)).ok())?;
+    running_in(&std::env::current_dir().ok()?)
+}
+
+/// What runs in the checkout around a folder, if anything does.
+pub fn running_in(folder: &Path) -> Option<Running> {
+    let text = folder
+        .canonicalize()
+        .ok()?
+        .ancestors()
+        .find_map(|folder| fs::read_to_string(folder.join(RUN_FILE)).ok())?;
     let running: Running = serde_json::from_str(&text).ok()?;
     // The file of a launcher that was killed says nothing.
     processes::all().iter().any(|process| process.pid == running.pid).then_some(running)

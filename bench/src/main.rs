@@ -3,12 +3,14 @@
 //! ```text
 //! bench trade     whole trades in a closed loop, against any server with the seed's /api
 //! bench floor     the least durable writes of one trade, by pgbench on the same PostgreSQL
+//! bench compare   the cost of whole trades in two running systems, in turn
 //! bench discover  searches among 1,000 to 1,000,000 offers, in a database and a catalog service of its own
 //! ```
 //!
 //! Every option is listed in `options`; `README.md` in this folder says what the numbers mean.
 
 mod buyer;
+mod compare;
 mod discover;
 mod fill;
 mod floor;
@@ -26,7 +28,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use p2p_runtime::Env;
 
-use crate::options::{Discover, Floor, Options, Trade, USAGE};
+use crate::options::{Compare, Discover, Floor, Options, Trade, USAGE};
 
 fn main() -> ExitCode {
     let result = tokio::runtime::Builder::new_multi_thread()
@@ -49,6 +51,9 @@ async fn measure(arguments: Vec<String>) -> anyhow::Result<()> {
     match arguments.split_first() {
         Some((command, rest)) if command == "trade" => {
             run::trade(Trade::of(Options::parse(rest)?, &env, running.as_ref())?).await
+        }
+        Some((command, rest)) if command == "compare" => {
+            compare::compare(Compare::of(Options::parse(rest)?)?).await
         }
         Some((command, rest)) if command == "floor" => {
             floor::run(Floor::of(Options::parse(rest)?, &env, running.as_ref())?).await

@@ -21,12 +21,15 @@ pub const USAGE: &str =
                    [--warmup 2] [--poll-ms 20] [--fill] [--catalog 127.0.0.1:50051]
                    [--pids name=pid,...] [--database-url URL] [--redis-url URL] [--json FILE]
        bench floor [--concurrency 1,8,32] [--seconds 10] [--database-url URL]
+       bench compare --other FOLDER [--rounds 6] [--concurrency 8] [--seconds 10] [--warmup 2] [--poll-ms 20]
        bench discover [--offers 1000,10000,100000,1000000] [--requests 300] [--database-url URL]
                    where a database of its own can be made: of `local up`, or alone by
                    local test -- target/release/bench discover";
 
 const SWITCHES: [&str; 1] = ["fill"];
-const VALUES: [&str; 12] = [
+const VALUES: [&str; 14] = [
+    "other",
+    "rounds",
     "url",
     "concurrency",
     "seconds",
@@ -152,6 +155,41 @@ impl Trade {
             database_url: database_url(&options, env, running)?,
             redis_url,
             json: options.text("json").map(PathBuf::from),
+        })
+    }
+}
+
+/// `bench compare`.
+#[derive(Debug)]
+pub struct Compare {
+    /// The checkout that the other system runs in.
+    pub other: PathBuf,
+    /// How often both are measured.
+    pub rounds: usize,
+    /// Trades under way at once.
+    pub concurrency: usize,
+    /// How long each measurement lasts.
+    pub lasts: Duration,
+    /// Trades before each measurement, not counted.
+    pub warmup: Duration,
+    /// The pause between two looks at a transaction.
+    pub poll: Duration,
+}
+
+impl Compare {
+    /// Of the command line.
+    ///
+    /// # Errors
+    /// Names the option that cannot be used.
+    pub fn of(options: Options) -> anyhow::Result<Self> {
+        let numbers = |name, default| options.numbers(name, default, 1_000)?.first().copied().context(name);
+        Ok(Self {
+            other: options.text("other").map(PathBuf::from).context("say --other FOLDER")?,
+            rounds: numbers("rounds", "6")?,
+            concurrency: numbers("concurrency", "8")?,
+            lasts: Duration::from_secs(options.value("seconds", 10)?),
+            warmup: Duration::from_secs(options.value("warmup", 2)?),
+            poll: Duration::from_millis(options.value("poll-ms", 20)?),
         })
     }
 }

@@ -70,7 +70,7 @@ pub fn load() -> String {
 }
 
 /// So many buyers for so long; trades under way at the end are finished.
-async fn run(buyer: &Arc<Buyer>, window: &Arc<Value>, concurrency: usize, lasts: Duration) -> Made {
+pub async fn run(buyer: &Arc<Buyer>, window: &Arc<Value>, concurrency: usize, lasts: Duration) -> Made {
     let (start, before) = (Instant::now(), buyer.requests());
     let mut buyers = JoinSet::new();
     for _ in 0..concurrency {

@@ -12,6 +12,7 @@ mod crowd;
 mod deliveries;
 mod drain;
 mod ending;
+mod explain;
 mod giving_up;
 mod jsonpath;
 mod programs;

@@ -61,7 +61,7 @@ pub struct Sent {
     /// Where to.
     pub uri: String,
     /// How far.
-    pub status: Delivered,
+    pub arrival: Arrival,
     /// How often it was tried.
     pub attempts: u32,
     /// What went wrong last.
@@ -72,11 +72,11 @@ pub struct Sent {
 
 /// Whether a message has arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivered {
+pub enum Arrival {
     /// Not yet.
     Pending,
     /// It has.
-    Delivered,
+    Arrived,
     /// It was given up.
     Dead,
 }

@@ -7,7 +7,7 @@ mod order;
 mod quote;
 mod trade;
 
-pub use history::{Delivered, History, Said, Sent, Work, about};
+pub use history::{Arrival, History, Said, Sent, Work, about};
 pub use ledger::{Discrepancy, Repair, Reservation, Reserved, compare};
 pub use message::{
     Answer, Delivery, GatewayId, InboxKey, MarkResult, Received, Refusal, Reply, TransactionKey, Unsolicited,

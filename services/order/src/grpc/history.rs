@@ -3,7 +3,7 @@
 use p2p_proto::{order as proto, timestamp};
 
 use super::encode;
-use crate::domain::{Delivered, History, Order, Outcome, Party, Said, Sent, Work};
+use crate::domain::{Arrival, History, Order, Outcome, Party, Said, Sent, Work};
 
 pub(super) fn history(history: History) -> proto::GetOrderHistoryResponse {
     let History { order, outcome_told_at, messages, more } = history;
@@ -58,10 +58,10 @@ fn message(said: Said) -> proto::OrderMessage {
 }
 
 fn delivery(sent: Sent) -> proto::OrderDelivery {
-    let status = match sent.status {
-        Delivered::Pending => proto::DeliveryStatus::Pending,
-        Delivered::Delivered => proto::DeliveryStatus::Delivered,
-        Delivered::Dead => proto::DeliveryStatus::Dead,
+    let status = match sent.arrival {
+        Arrival::Pending => proto::DeliveryStatus::Pending,
+        Arrival::Arrived => proto::DeliveryStatus::Delivered,
+        Arrival::Dead => proto::DeliveryStatus::Dead,
     };
     proto::OrderDelivery {
         id: sent.id.to_string(),

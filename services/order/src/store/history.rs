@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Store, row, sql};
 use crate::{
-    domain::{Delivered, History, Order, Said, Sent, Work, about},
+    domain::{Arrival, History, Order, Said, Sent, Work, about},
     error::Error,
 };
 
@@ -105,17 +105,17 @@ fn work(row: &QueryResult) -> Result<Option<Work>, Error> {
 
 fn sent(row: &QueryResult) -> Result<Option<Sent>, Error> {
     let Some(id) = row.try_get::<Option<Uuid>>("", "delivery_id")? else { return Ok(None) };
-    let status = match row.try_get::<String>("", "delivery_status")?.as_str() {
-        "PENDING" => Delivered::Pending,
-        "DELIVERED" => Delivered::Delivered,
-        "DEAD" => Delivered::Dead,
+    let arrival = match row.try_get::<String>("", "delivery_status")?.as_str() {
+        "PENDING" => Arrival::Pending,
+        "DELIVERED" => Arrival::Arrived,
+        "DEAD" => Arrival::Dead,
         other => return Err(Error::impossible("outbox", id, format!("status {other}"))),
     };
     let attempts: i32 = row.try_get("", "attempts")?;
     Ok(Some(Sent {
         id,
         uri: row.try_get("", "uri")?,
-        status,
+        arrival,
         attempts: attempts.unsigned_abs(),
         last_error: row.try_get("", "last_error")?,
         due_at: row.try_get("", "due_at")?,

@@ -14,7 +14,7 @@ use p2p_runtime::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 
-use super::rank::{listed, rank};
+use super::rank::{Wish, listed, rank};
 use crate::{
     app::App,
     beckn::{
@@ -207,6 +207,7 @@ async fn found(app: &App, envelope: &Envelope<'_>) -> Result<(BuyerParts, Map<St
     let catalog: ReceivedCatalog<'_> = serde_json::from_str(message.catalog.get())
         .map_err(|e| unreadable(format!("message.catalog cannot be read: {e}")))?;
     let wanted = wanted(app, &envelope.context.transaction_id).await?;
+    let wanted = wanted.map(|(quantity, window)| Wish { quantity, window, decides: None });
     let offers = listed(&catalog);
     let ranking = rank(&app.services, &catalog, &offers, wanted).await?;
     let own = BuyerParts {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use p2p_domain::{Energy, Money, OfferId, ProviderId, TimeWindow};
-use p2p_proto::matching::{Candidate, GetTrustRequest, RankOffersRequest, RankedOffer, Trust};
+use p2p_proto::matching::{Candidate, GetTrustRequest, RankOffersRequest, RankedOffer, Trade, Trust};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -90,7 +90,17 @@ pub(super) fn listed<'c, 'a: 'c>(catalog: &'c ReceivedCatalog<'a>) -> Vec<Listed
     readable.collect()
 }
 
-/// Ranks for a quantity and a window; without them only the sellers are looked up.
+/// What offers are ranked for.
+pub(super) struct Wish {
+    /// So much is wanted.
+    pub quantity: Energy,
+    /// Then.
+    pub window: TimeWindow,
+    /// The trade that takes the best offer; none for a mere look.
+    pub decides: Option<Trade>,
+}
+
+/// Ranks for a wish; without one only the sellers are looked up.
 ///
 /// # Errors
 /// When the matching service does not answer.
@@ -98,15 +108,17 @@ pub(super) async fn rank<'a>(
     services: &Services,
     catalog: &ReceivedCatalog<'_>,
     offers: &'a [Listed<'a>],
-    wanted: Option<(Energy, TimeWindow)>,
+    wanted: Option<Wish>,
 ) -> Result<Ranking<'a>, tonic::Status> {
+    let asked = wanted.is_some();
     let (ranked, trust) = match wanted {
-        Some((quantity, window)) => {
+        Some(Wish { quantity, window, decides }) => {
             let request = RankOffersRequest {
                 quantity_wh: quantity.wh(),
                 window: Some(window.into()),
                 max_price_per_kwh: None,
                 candidates: candidates(offers),
+                decides,
             };
             let answer = services.matching.clone().rank_offers(request).await?.into_inner();
             (answer.ranked, answer.trust)
@@ -124,7 +136,7 @@ pub(super) async fn rank<'a>(
     };
     let providers =
         trust.into_iter().chain(others).map(|trust| (trust.provider_id.clone(), provider(catalog, trust)));
-    Ok(Ranking { offers, ranked, providers: providers.collect(), asked: wanted.is_some() })
+    Ok(Ranking { offers, ranked, providers: providers.collect(), asked })
 }
 
 fn provider(catalog: &ReceivedCatalog<'_>, trust: Trust) -> Provider {

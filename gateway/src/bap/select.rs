@@ -1,14 +1,15 @@
 //! `POST /api/select`: by hand, or the best match.
 
 use axum::{extract::State, response::Response};
-use p2p_domain::{Energy, TimeWindow};
+use p2p_domain::Energy;
+use p2p_proto::matching::Trade;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
     callback::BuyerParts,
     discover::window,
-    rank::{Breakdown, Listed, listed, rank},
+    rank::{Breakdown, Listed, Wish, listed, rank},
     request::{Build, Outgoing, known_id, raw},
 };
 use crate::{
@@ -85,7 +86,10 @@ async fn choose(app: &App, asked: &Select, state: &Loaded) -> Result<(Outgoing, 
     let wanted = window("requestedTimeWindow", asked.window.as_deref())?.map(|(_, span)| span);
     let offers = listed(&catalog);
     match (asked.auto_match, wanted, &asked.offer_id) {
-        (true, Some(wanted), _) => best(app, &catalog, &offers, wanted, kwh(asked)?).await,
+        (true, Some(window), _) => {
+            let decides = Some(trade(app, asked));
+            best(app, &catalog, &offers, Wish { quantity: kwh(asked)?, window, decides }).await
+        }
         (_, _, Some(offer_id)) => by_hand(&offers, offer_id, kwh(asked)?),
         _ => Err(ApiError::bad_request("Either offer_id or autoMatch with requestedTimeWindow is required")),
     }
@@ -95,14 +99,22 @@ fn kwh(asked: &Select) -> Result<Energy, ApiError> {
     quantity(asked.quantity.as_deref()).map_err(ApiError::bad_request)
 }
 
+/// For which the best offer is taken.
+fn trade(app: &App, asked: &Select) -> Trade {
+    Trade {
+        bap_id: app.config.identity.bap_id.to_string(),
+        transaction_id: asked.transaction_id.clone().unwrap_or_default(),
+    }
+}
+
 async fn best(
     app: &App,
     catalog: &ReceivedCatalog<'_>,
     offers: &[Listed<'_>],
-    wanted: TimeWindow,
-    quantity: Energy,
+    wish: Wish,
 ) -> Result<(Outgoing, Chosen), ApiError> {
-    let ranking = rank(&app.services, catalog, offers, Some((quantity, wanted))).await?;
+    let quantity = wish.quantity;
+    let ranking = rank(&app.services, catalog, offers, Some(wish)).await?;
     let results = ranking.results()?;
     let Some(best) = ranking.ranked.first() else {
         let why = "No offers match the criteria (time window, quantity, or trust threshold)";

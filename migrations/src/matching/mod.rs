@@ -2,6 +2,7 @@
 
 mod m20261122_213000_provider_trust;
 mod m20261125_134500_order_outcomes;
+mod m20261125_171500_match_decisions;
 
 use sea_orm_migration::prelude::*;
 
@@ -14,6 +15,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261122_213000_provider_trust::Migration),
             Box::new(m20261125_134500_order_outcomes::Migration),
+            Box::new(m20261125_171500_match_decisions::Migration),
         ]
     }
 }

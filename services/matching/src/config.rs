@@ -8,8 +8,13 @@
 //! | `MATCH_WEIGHT_TRUST` | 0.35 | weight of the trust score |
 //! | `MATCH_WEIGHT_TIME` | 0.25 | weight of the time fit; the three add up to 1 |
 //! | `MIN_TRUST_THRESHOLD` | 0.2 | trust below which no offer is matched, 0 to 1 |
+//! | `MATCH_DECISION_DAYS` | 30 | how long it can be explained why a trade got its offer |
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    num::NonZeroU16,
+    time::Duration,
+};
 
 use p2p_runtime::{Env, EnvError, postgres};
 
@@ -17,6 +22,8 @@ use crate::domain::{Policy, Share, Weights, WeightsError};
 
 const PORT: u16 = 50052;
 const SCHEMA: &str = "matching";
+const DECISION_DAYS: NonZeroU16 = NonZeroU16::new(30).expect("it is not zero");
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The service's configuration.
 #[derive(Debug, Clone)]
@@ -27,6 +34,8 @@ pub struct Config {
     pub database: postgres::Config,
     /// How it ranks.
     pub policy: Policy,
+    /// How long it can be explained why a trade got its offer.
+    pub decisions_kept_for: Duration,
 }
 
 /// Why the environment is no configuration.
@@ -56,6 +65,7 @@ impl Config {
             address: env.value("MATCHING_ADDR", SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)))?,
             database: postgres::Config::from_env(env, "MATCHING_DATABASE_URL", SCHEMA)?,
             policy: Policy { weights, min_trust: env.value("MIN_TRUST_THRESHOLD", Share::MIN_TRUST)? },
+            decisions_kept_for: DAY * u32::from(env.value("MATCH_DECISION_DAYS", DECISION_DAYS)?.get()),
         })
     }
 }
@@ -74,6 +84,7 @@ mod tests {
         let config = Config::from_env(&Env::default()).unwrap();
         assert_eq!(config.address.to_string(), "127.0.0.1:50052");
         assert_eq!(config.policy, Policy::default());
+        assert_eq!(config.decisions_kept_for, 30 * DAY);
         assert_eq!(config.policy.to_string(), "0.4 price + 0.35 trust + 0.25 time, trust at least 0.2");
     }
 

@@ -11,11 +11,11 @@ pub use config::{Config, ConfigError};
 pub use domain::{Policy, Share, Weights, WeightsError};
 
 use p2p_proto::matching::matching_service_server::SERVICE_NAME;
-use p2p_runtime::Stop;
+use p2p_runtime::{Stop, Tasks};
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 
-use crate::{grpc::Matching, store::Store};
+use crate::{app::Notebook, grpc::Matching, store::Store};
 
 /// Serves `p2p.matching.v1.MatchingService` on the listener until `stop`.
 ///
@@ -24,6 +24,13 @@ use crate::{grpc::Matching, store::Store};
 pub async fn serve(config: Config, listener: TcpListener, stop: Stop) -> anyhow::Result<()> {
     let db = p2p_runtime::postgres::connect(&config.database).await?;
     tracing::info!(address = %listener.local_addr()?, policy = %config.policy, "matching is listening");
-    let matching = Matching::new(Store::new(db.clone()), config.policy);
-    p2p_runtime::grpc::serve(Routes::new(matching.into_server()), &[SERVICE_NAME], db, listener, stop).await
+    let (tasks, served) = (Tasks::new(), Stop::new());
+    let store = Store::new(db.clone());
+    let notebook = Notebook::open(store.clone(), &tasks, served.clone());
+    tasks.spawn(app::forget_decisions(store.clone(), config.decisions_kept_for, stop.clone()));
+    let routes = Routes::new(Matching::new(store, config.policy, notebook).into_server());
+    p2p_runtime::grpc::serve(routes, &[SERVICE_NAME], db, listener, stop).await?;
+    served.cancel();
+    tasks.drained().await;
+    Ok(())
 }

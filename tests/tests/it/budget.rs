@@ -77,7 +77,13 @@ const COMMITS: Budget = Budget {
     of: "commits",
     per_trade: 20,
     // Messages: Send, Record, Begin and Finish, as above.
-    shares: &[share("messages", 17), share("stock", 2), by_the_clock(5, share("reports", 1))],
+    shares: &[
+        share("messages", 17),
+        share("stock", 2),
+        by_the_clock(5, share("reports", 1)),
+        // Why trades got their offers is gathered for a fifth of a second, and nobody waits for it.
+        by_the_clock(5, share("decisions", 0)),
+    ],
 };
 
 const TRIPS: Budget = Budget {
@@ -142,6 +148,7 @@ const WRITTEN: &str = "
         WHEN bool_or(change LIKE '% catalog.reservations') THEN 'stock'
         WHEN bool_and(change IN ('UPDATE orders.outbox', 'UPDATE orders.inbox'))
             THEN 'reports'
+        WHEN bool_and(change = 'INSERT matching.match_decisions') THEN 'decisions'
         ELSE string_agg(DISTINCT change, ', ')
     END
     FROM public.written GROUP BY transaction";

@@ -13,6 +13,7 @@ mod crowd;
 mod deliveries;
 mod drain;
 mod ending;
+mod explain;
 mod giving_up;
 mod jsonpath;
 mod programs;

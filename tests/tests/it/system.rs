@@ -7,6 +7,7 @@ use p2p_gateway::Listeners;
 use p2p_migrations::reset::{self, Loopback};
 use p2p_proto::{
     catalog::{BlockStats, GetBlockStatsRequest, catalog_service_client::CatalogServiceClient},
+    matching::matching_service_client::MatchingServiceClient,
     order::{
         CheckInvariantsRequest, mailbox_service_client::MailboxServiceClient,
         order_service_client::OrderServiceClient,
@@ -74,6 +75,7 @@ pub struct System {
     /// redis://...
     pub redis: String,
     catalog: SocketAddr,
+    matching: SocketAddr,
     order: SocketAddr,
     variables: Variables,
     stop: Stop,
@@ -165,7 +167,8 @@ impl System {
         let well = if setup.redis == Redis::Away { "degraded" } else { "ok" };
         ready(&client, well).await;
         let tables = Tables::of(&database).await;
-        Self { client, tables, redis, catalog: catalog_address, order: order_address, variables, stop }
+        let (catalog, matching, order) = (catalog_address, matching_address, order_address);
+        Self { client, tables, redis, catalog, matching, order, variables, stop }
     }
 
     /// Another gateway on the same mailbox. Callbacks come to the first one.
@@ -189,6 +192,11 @@ impl System {
     /// Orders, over gRPC.
     pub async fn orders(&self) -> OrderServiceClient<Channel> {
         OrderServiceClient::connect(format!("http://{}", self.order)).await.unwrap()
+    }
+
+    /// Trust and ranking, over gRPC.
+    pub async fn matching(&self) -> MatchingServiceClient<Channel> {
+        MatchingServiceClient::connect(format!("http://{}", self.matching)).await.unwrap()
     }
 
     /// What the reconciler finds, once nothing is under way.

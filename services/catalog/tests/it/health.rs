@@ -1,5 +1,6 @@
 //! How the service shows that it is there, and how it fails when its database is not.
 
+use p2p_testkit::Door;
 use tokio_stream::StreamExt;
 use tonic::Code;
 use tonic_health::pb::{
@@ -13,14 +14,16 @@ use tonic_reflection::pb::v1::{
 use crate::service::{Catalog, offer, order};
 
 #[tokio::test]
-async fn health_becomes_serving_once_the_database_answers() {
+async fn health_of_each_name_follows_the_database() {
     let catalog = Catalog::start().await;
-    let request = HealthCheckRequest { service: String::new() };
-    let mut watched = HealthClient::new(catalog.channel.clone()).watch(request).await.unwrap().into_inner();
-    loop {
-        let status = watched.next().await.unwrap().unwrap().status();
-        if status == ServingStatus::Serving {
-            break;
+    for service in ["", "p2p.catalog.v1.CatalogService"] {
+        let request = HealthCheckRequest { service: service.into() };
+        let mut health = HealthClient::new(catalog.channel.clone());
+        let mut watched = health.watch(request).await.unwrap().into_inner();
+        for status in [ServingStatus::Serving, ServingStatus::NotServing, ServingStatus::Serving] {
+            let door = if status == ServingStatus::Serving { Door::Open } else { Door::Shut };
+            p2p_testkit::set_door(&catalog.config.database.url, door).await.unwrap();
+            while watched.next().await.unwrap().unwrap().status() != status {}
         }
     }
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use p2p_domain::{ProviderId, Trust};
 
 use crate::{
-    domain::{Policy, Ranked, Request, rank},
+    app::Notebook,
+    domain::{Decision, Policy, Ranked, Request, Trade, rank},
     error::Error,
     store::Store,
 };
@@ -19,15 +21,34 @@ pub struct Ranking {
     pub trust: Vec<(ProviderId, Trust)>,
 }
 
-/// Reads the trust in all providers at once and ranks their offers.
+/// For whom a ranking decides, and where that is noted.
+#[derive(Debug)]
+pub struct Choice<'n> {
+    /// The trade that takes the best offer.
+    pub trade: Trade,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Where it is noted, in the background.
+    pub notebook: &'n Notebook,
+}
+
+/// Reads the trust in all providers at once and ranks their offers; notes what is chosen by it, if anything is.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn rank_offers(store: &Store, policy: &Policy, request: &Request) -> Result<Ranking, Error> {
+pub async fn rank_offers(
+    store: &Store,
+    policy: &Policy,
+    request: &Request,
+    choice: Option<Choice<'_>>,
+) -> Result<Ranking, Error> {
     let providers: BTreeSet<_> = request.candidates().iter().map(|c| c.provider_id.clone()).collect();
     let providers = Vec::from_iter(providers);
     let known = store.trust_in(&providers).await?;
     let ranked = rank(policy, request, &known);
+    if let Some(Choice { trade, at, notebook }) = choice {
+        notebook.note(Decision::of(trade, at, *policy, request, &ranked));
+    }
     let with_trust = |provider: ProviderId| {
         let trust = known.of(&provider);
         (provider, trust)

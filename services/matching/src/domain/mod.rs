@@ -1,5 +1,6 @@
 //! The rules of matching: which offers can serve a request, and which of them is best. Pure.
 
+mod decision;
 mod known_trust;
 mod outcome;
 mod policy;
@@ -7,9 +8,10 @@ mod rank;
 mod request;
 mod score;
 
+pub use decision::{Decision, Matched, Trade};
 pub use known_trust::KnownTrust;
 pub use outcome::Outcome;
 pub use policy::Policy;
 pub use rank::{Ranked, rank};
 pub use request::{Candidate, Request, RequestError};
-pub use score::{Scores, Share, Weights, WeightsError};
+pub use score::{Score, Scores, Share, Weights, WeightsError};

@@ -24,6 +24,11 @@ impl Outcome {
         }
     }
 
+    /// What is stored so.
+    pub fn of(stored: &str) -> Option<Self> {
+        [Self::Success, Self::Failure].into_iter().find(|outcome| outcome.as_str() == stored)
+    }
+
     fn successes(self) -> u32 {
         match self {
             Self::Success => 1,

@@ -64,6 +64,16 @@ impl Request {
         Ok(Self { quantity, window, max_price, candidates })
     }
 
+    /// How much is wanted; above zero.
+    pub fn quantity(&self) -> Energy {
+        self.quantity
+    }
+
+    /// The most that a kWh may cost, if there is a limit.
+    pub fn max_price(&self) -> Option<Money> {
+        self.max_price
+    }
+
     /// When it is wanted.
     pub fn window(&self) -> TimeWindow {
         self.window

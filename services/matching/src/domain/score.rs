@@ -80,6 +80,16 @@ impl Share {
     /// The trust that is asked for when nothing else is said.
     pub const MIN_TRUST: Self = Self(0.2);
 
+    /// The number, if it is one from 0 to 1.
+    pub fn new(number: f64) -> Option<Self> {
+        (0.0..=1.0).contains(&number).then_some(Self(number))
+    }
+
+    /// 0 to 1.
+    pub fn value(self) -> f64 {
+        self.0
+    }
+
     /// Whether the trust is at least this.
     pub fn is_met_by(self, trust: Trust) -> bool {
         trust.score() >= self.0
@@ -90,8 +100,7 @@ impl FromStr for Share {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let number = text.parse().ok().filter(|number| (0.0..=1.0).contains(number));
-        number.map(Self).ok_or("must be a number from 0 to 1")
+        text.parse().ok().and_then(Self::new).ok_or("must be a number from 0 to 1")
     }
 }
 
@@ -104,6 +113,11 @@ impl fmt::Display for Share {
 impl Score {
     fn of(ratio: f64) -> Self {
         Self((ratio.clamp(0.0, 1.0) * BILLION).round() as u32)
+    }
+
+    /// The number as it was shown, if it is one from 0 to 1.
+    pub fn new(shown: f64) -> Option<Self> {
+        (0.0..=1.0).contains(&shown).then(|| Self::of(shown))
     }
 
     /// 0 to 1, with at most nine decimals.
@@ -157,6 +171,23 @@ impl Weights {
             trust: Score::of(trust),
             time_fit: Score::of(time_fit),
         }
+    }
+}
+
+impl Weights {
+    /// How a total comes about, as a sum to be read.
+    pub fn sum(self, scores: Scores) -> String {
+        let Scores { total, price, trust, time_fit } = scores;
+        format!(
+            "{} x {price} price + {} x {trust} trust + {} x {time_fit} time = {total}",
+            self.price, self.trust, self.time
+        )
+    }
+}
+
+impl fmt::Display for Score {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value().fmt(f)
     }
 }
 

@@ -1,9 +1,10 @@
 //! The service's schema: the only place that knows SQL.
 
+mod match_decisions;
 mod order_outcomes;
 mod provider_trust;
 
-pub use order_outcomes::Recorded;
+pub use order_outcomes::{Counted, Recorded};
 
 use sea_orm::DatabaseConnection;
 

@@ -39,7 +39,34 @@ pub struct Recorded {
     pub counted: bool,
 }
 
+/// What an order came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Counted {
+    /// Who sold.
+    pub provider: ProviderId,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// When it was counted.
+    pub counted_at: DateTime<Utc>,
+    /// The provider's trust as it is now.
+    pub trust: Trust,
+}
+
 impl Store {
+    /// How an order ended, if that was told.
+    ///
+    /// # Errors
+    /// When the database fails or a row is impossible.
+    pub async fn outcome(&self, order: OrderId) -> Result<Option<Counted>, Error> {
+        let row = Entity::find_by_id(order.to_string()).one(&self.0).await.map_err(Error::ReadOutcome)?;
+        let Some(Model { order_id, provider_id, outcome, created_at }) = row else { return Ok(None) };
+        let provider = ProviderId::parse(&provider_id)
+            .map_err(|source| Error::ImpossibleProvider { provider_id, source })?;
+        let outcome = Outcome::of(&outcome).ok_or(Error::ImpossibleOutcome { order_id, outcome })?;
+        let trust = self.trust_in(std::slice::from_ref(&provider)).await?.of(&provider);
+        Ok(Some(Counted { provider, outcome, counted_at: created_at, trust }))
+    }
+
     /// Counts how an order ended, unless it was counted before, in one transaction.
     ///
     /// # Errors

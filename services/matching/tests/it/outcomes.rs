@@ -2,7 +2,8 @@
 #![allow(clippy::float_arithmetic, reason = "scores are the only floats")]
 
 use p2p_proto::matching::{
-    GetTrustRequest, Outcome, RecordOutcomeRequest, RecordOutcomeResponse, SetTrustRequest, Trust,
+    GetOutcomeRequest, GetTrustRequest, Outcome, RecordOutcomeRequest, RecordOutcomeResponse,
+    SetTrustRequest, Trust,
 };
 use sea_orm::{ConnectionTrait, Database, DbBackend, Statement};
 use tonic::{Code, Status};
@@ -154,6 +155,21 @@ async fn what_is_no_outcome_is_refused_with_a_sentence() {
         let status = server.client().record_outcome(bad).await.unwrap_err();
         assert_eq!((status.code(), status.message()), (Code::InvalidArgument, sentence));
     }
+}
+
+#[tokio::test]
+async fn an_outcome_is_read_by_its_order() {
+    let server = Server::start().await;
+    let order = Uuid::new_v4().to_string();
+    let request = GetOutcomeRequest { order_id: order.clone() };
+    let status = server.client().get_outcome(request.clone()).await.unwrap_err();
+    assert_eq!(status.code(), Code::NotFound);
+    assert_eq!(p2p_proto::reason(&status).as_deref(), Some("OUTCOME_NOT_FOUND"));
+    assert_eq!(p2p_proto::metadata(&status, "order_id"), Some(order.clone()));
+    let told = server.record(order.parse().unwrap(), "p", Outcome::Failure).await.unwrap();
+    let read = server.client().get_outcome(request).await.unwrap().into_inner();
+    assert_eq!((read.provider_id.as_str(), read.outcome()), ("p", Outcome::Failure));
+    assert_eq!((read.trust, read.counted_at.is_some()), (told.trust, true));
 }
 
 #[tokio::test]

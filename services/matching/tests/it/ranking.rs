@@ -10,16 +10,16 @@ use tonic::Code;
 
 use crate::server::Server;
 
-fn hours(start: u32, end: u32) -> p2p_proto::common::TimeWindow {
+pub fn hours(start: u32, end: u32) -> p2p_proto::common::TimeWindow {
     let at = |hour| format!("2026-01-18T{hour:02}:00:00Z").parse().unwrap();
     TimeWindow::new(at(start), at(end)).unwrap().into()
 }
 
-fn cents(cents: i32) -> Money {
+pub fn cents(cents: i32) -> Money {
     Money { currency_code: "USD".into(), units: 0, nanos: cents * 10_000_000 }
 }
 
-fn offer(id: &str, provider: &str, price: Money, kwh: i64, window: (u32, u32)) -> Candidate {
+pub fn offer(id: &str, provider: &str, price: Money, kwh: i64, window: (u32, u32)) -> Candidate {
     Candidate {
         offer_id: id.into(),
         provider_id: provider.into(),
@@ -30,33 +30,41 @@ fn offer(id: &str, provider: &str, price: Money, kwh: i64, window: (u32, u32)) -
 }
 
 /// 30 kWh from 11:00 to 15:00.
-fn wanted(candidates: Vec<Candidate>) -> RankOffersRequest {
+pub fn wanted(candidates: Vec<Candidate>) -> RankOffersRequest {
     RankOffersRequest {
         quantity_wh: 30_000,
         window: Some(hours(11, 15)),
         max_price_per_kwh: None,
         candidates,
+        decides: None,
     }
+}
+
+/// Sets the trust in the seed's providers.
+pub async fn seeds_trust(server: &Server) -> [Trust; 2] {
+    let alpha = Trust { provider_id: "alpha".into(), score: 0.85, total_orders: 20, successful_orders: 17 };
+    let beta = Trust { provider_id: "beta".into(), score: 0.60, total_orders: 5, successful_orders: 3 };
+    for trust in [&alpha, &beta] {
+        let request = SetTrustRequest { trust: Some(trust.clone()), unless_counted: false };
+        server.client().set_trust(request).await.unwrap();
+    }
+    [alpha, beta]
+}
+
+/// The seed's two offers, and one that cannot serve.
+pub fn seeds_example() -> RankOffersRequest {
+    wanted(vec![
+        offer("offer-beta-afternoon", "beta", cents(8), 100, (12, 18)),
+        offer("offer-alpha-morning", "alpha", cents(10), 50, (10, 14)),
+        offer("offer-too-small", "stranger", cents(1), 29, (11, 15)),
+    ])
 }
 
 #[tokio::test]
 async fn the_seeds_example_goes_by_stored_trust_to_beta() {
     let server = Server::start().await;
-    let mut client = server.client();
-    let alpha = Trust { provider_id: "alpha".into(), score: 0.85, total_orders: 20, successful_orders: 17 };
-    let beta = Trust { provider_id: "beta".into(), score: 0.60, total_orders: 5, successful_orders: 3 };
-    for trust in [&alpha, &beta] {
-        client
-            .set_trust(SetTrustRequest { trust: Some(trust.clone()), unless_counted: false })
-            .await
-            .unwrap();
-    }
-    let request = wanted(vec![
-        offer("offer-beta-afternoon", "beta", cents(8), 100, (12, 18)),
-        offer("offer-alpha-morning", "alpha", cents(10), 50, (10, 14)),
-        offer("offer-too-small", "stranger", cents(1), 29, (11, 15)),
-    ]);
-    let answer = client.rank_offers(request).await.unwrap().into_inner();
+    let [alpha, beta] = seeds_trust(&server).await;
+    let answer = server.client().rank_offers(seeds_example()).await.unwrap().into_inner();
     let best = RankedOffer {
         offer_id: "offer-beta-afternoon".into(),
         score: 0.7975,

@@ -1,6 +1,7 @@
 //! Health, reflection, stopping, and a database that is away.
 
 use p2p_proto::{matching::GetTrustRequest, reason};
+use p2p_testkit::Door;
 use tokio_stream::StreamExt;
 use tonic::Code;
 use tonic_health::pb::{
@@ -14,16 +15,33 @@ use tonic_reflection::pb::v1::{
 use crate::server::Server;
 
 #[tokio::test]
-async fn health_answers_serving_while_the_database_answers() {
+async fn health_of_each_name_follows_the_database_and_ends_with_the_drain() {
     let server = Server::start().await;
     let mut health = HealthClient::new(server.channel.clone());
-    let mut changes = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
-    while let Some(change) = changes.next().await {
-        if change.unwrap().status == i32::from(ServingStatus::Serving) {
-            return;
+    let names = ["", "p2p.matching.v1.MatchingService"];
+    let mut watched = Vec::new();
+    for service in names {
+        let request = HealthCheckRequest { service: service.into() };
+        watched.push(health.watch(request).await.unwrap().into_inner());
+    }
+    for status in [ServingStatus::Serving, ServingStatus::NotServing, ServingStatus::Serving] {
+        let door = if status == ServingStatus::Serving { Door::Open } else { Door::Shut };
+        p2p_testkit::set_door(&server.database, door).await.unwrap();
+        for changes in &mut watched {
+            while changes.next().await.unwrap().unwrap().status() != status {}
+        }
+        for service in names {
+            let request = HealthCheckRequest { service: service.into() };
+            assert_eq!(health.check(request).await.unwrap().into_inner().status(), status, "{service:?}");
         }
     }
-    panic!("never serving");
+    let unknown = HealthCheckRequest { service: "p2p.order.v1.OrderService".into() };
+    assert_eq!(health.check(unknown).await.unwrap_err().code(), Code::NotFound);
+    server.stop().await;
+    for changes in &mut watched {
+        assert_eq!(changes.next().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+        assert!(changes.next().await.is_none(), "an open stream would hold up the drain");
+    }
 }
 
 #[tokio::test]

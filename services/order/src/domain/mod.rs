@@ -1,11 +1,13 @@
 //! Rules and states of orders and messages. Pure.
 
+mod history;
 mod ledger;
 mod message;
 mod order;
 mod quote;
 mod trade;
 
+pub use history::{Arrival, History, Said, Sent, Work, about};
 pub use ledger::{Discrepancy, Repair, Reservation, Reserved, compare};
 pub use message::{
     Answer, Delivery, GatewayId, InboxKey, MarkResult, Received, Refusal, Reply, TransactionKey, Unsolicited,

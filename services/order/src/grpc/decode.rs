@@ -262,6 +262,11 @@ pub(super) fn cursor(text: &str) -> Result<Option<(DateTime<Utc>, TransactionId)
 
 /// A cursor of ListProviderOrders: microseconds and id of the last one listed.
 pub(super) fn order_cursor(text: &str) -> Result<Option<(DateTime<Utc>, OrderId)>, Error> {
+    Ok(dead_cursor(text)?.map(|(at, id)| (at, OrderId(id))))
+}
+
+/// A cursor of ListDead: microseconds and id of the last one listed.
+pub(super) fn dead_cursor(text: &str) -> Result<Option<(DateTime<Utc>, Uuid)>, Error> {
     if text.is_empty() {
         return Ok(None);
     }

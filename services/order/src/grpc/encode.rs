@@ -13,7 +13,9 @@ use uuid::Uuid;
 use crate::{
     app::{Checked, Outcome, Violation},
     domain::{Answer, Change, Delivery, GatewayId, Order, Quote, Refusal, State, Status, Verdict},
-    store::{Claimed, DeadLetter, Event, EventPage, OrderPage, Recorded, TransactionPage, TransactionRow},
+    store::{
+        Claimed, DeadLetter, DeadPage, Event, EventPage, OrderPage, Recorded, TransactionPage, TransactionRow,
+    },
 };
 
 pub(super) fn gateway(gateway: GatewayId) -> proto::Gateway {
@@ -75,7 +77,7 @@ pub(super) fn order(order: Order) -> proto::Order {
     }
 }
 
-fn state(status: Status) -> i32 {
+pub(super) fn state(status: Status) -> i32 {
     let state = match status {
         Status::Draft => proto::OrderState::Draft,
         Status::Pending => proto::OrderState::Pending,
@@ -187,12 +189,27 @@ pub(super) fn delivery(delivery: Delivery) -> proto::Delivery {
     }
 }
 
-pub(super) fn dead(letter: DeadLetter) -> proto::DeadLetter {
-    proto::DeadLetter {
+pub(super) fn dead(page: DeadPage) -> proto::ListDeadResponse {
+    let last = page.letters.last().filter(|_| page.more);
+    let next_cursor = last.map(|letter| cursor(letter.died_at, letter.delivery.id));
+    let letter = |letter: DeadLetter| proto::DeadLetter {
         delivery: Some(delivery(letter.delivery)),
         error: letter.error,
         died_at: Some(timestamp(letter.died_at)),
+    };
+    proto::ListDeadResponse {
+        next_cursor: next_cursor.unwrap_or_default(),
+        letters: page.letters.into_iter().map(letter).collect(),
     }
+}
+
+/// Where a list goes on behind its last row.
+fn cursor(at: DateTime<Utc>, id: Uuid) -> String {
+    format!("{}-{}", at.timestamp_micros(), id.simple())
+}
+
+pub(super) fn direction(inbound: bool) -> i32 {
+    if inbound { proto::Direction::Inbound } else { proto::Direction::Outbound }.into()
 }
 
 pub(super) fn events(page: EventPage, transaction_id: &str) -> proto::ListEventsResponse {
@@ -201,7 +218,7 @@ pub(super) fn events(page: EventPage, transaction_id: &str) -> proto::ListEvents
         transaction_id: transaction_id.to_owned(),
         message_id: event.message.into(),
         action: event.action,
-        direction: if event.inbound { proto::Direction::Inbound } else { proto::Direction::Outbound }.into(),
+        direction: direction(event.inbound),
         raw_json: event.raw_json,
         created_at: Some(timestamp(event.created_at)),
         seq: event.seq,
@@ -235,8 +252,7 @@ pub(super) fn transactions(page: TransactionPage) -> proto::ListTransactionsResp
 
 pub(super) fn provider_orders(page: OrderPage) -> proto::ListProviderOrdersResponse {
     let last = page.orders.last().filter(|_| page.more);
-    let next_cursor =
-        last.map(|order| format!("{}-{}", order.created_at.timestamp_micros(), order.id.0.simple()));
+    let next_cursor = last.map(|order| cursor(order.created_at, order.id.0));
     proto::ListProviderOrdersResponse {
         next_cursor: next_cursor.unwrap_or_default(),
         orders: page.orders.into_iter().map(order).collect(),

@@ -161,8 +161,10 @@ impl MailboxService for App {
         &self,
         request: Request<ListDeadRequest>,
     ) -> Result<Response<ListDeadResponse>, Status> {
-        let letters = self.store.dead(decode::limit(request.into_inner().limit)).await?;
-        Ok(Response::new(ListDeadResponse { letters: letters.into_iter().map(encode::dead).collect() }))
+        let request = request.into_inner();
+        let behind = decode::dead_cursor(&request.cursor)?;
+        let page = self.store.dead(&request.action, behind, decode::limit(request.limit)).await?;
+        Ok(Response::new(encode::dead(page)))
     }
 
     async fn redrive(&self, request: Request<RedriveRequest>) -> Result<Response<RedriveResponse>, Status> {

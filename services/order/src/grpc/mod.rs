@@ -2,5 +2,6 @@
 
 mod decode;
 mod encode;
+mod history;
 mod mailbox;
 mod order;

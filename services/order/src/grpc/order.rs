@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use p2p_proto::order::{
     CancelOrderRequest, CancelOrderResponse, CheckInvariantsRequest, CheckInvariantsResponse,
-    CompleteOrderRequest, CompleteOrderResponse, GetOrderRequest, GetOrderResponse, ListOrdersRequest,
-    ListOrdersResponse, ListProviderOrdersRequest, ListProviderOrdersResponse, QuoteOrderRequest,
-    QuoteOrderResponse, order_service_server::OrderService, quote_order_response,
+    CompleteOrderRequest, CompleteOrderResponse, GetOrderHistoryRequest, GetOrderHistoryResponse,
+    GetOrderRequest, GetOrderResponse, ListOrdersRequest, ListOrdersResponse, ListProviderOrdersRequest,
+    ListProviderOrdersResponse, QuoteOrderRequest, QuoteOrderResponse, order_service_server::OrderService,
+    quote_order_response,
 };
 use tonic::{Request, Response, Status};
 
-use super::{decode, encode};
+use super::{decode, encode, history};
 use crate::app::App;
 
 /// Nothing has been at rest for longer.
@@ -80,6 +81,14 @@ impl OrderService for App {
         let seller = decode::provider(&request.provider_id)?;
         let order = self.cancel(&request.order_id, seller.as_ref(), decode::text(request.reason)).await?;
         Ok(Response::new(CancelOrderResponse { order: Some(encode::order(order)) }))
+    }
+
+    async fn get_order_history(
+        &self,
+        request: Request<GetOrderHistoryRequest>,
+    ) -> Result<Response<GetOrderHistoryResponse>, Status> {
+        let history = self.store.history(&request.into_inner().order_id).await?;
+        Ok(Response::new(history::history(history)))
     }
 
     async fn check_invariants(

@@ -18,26 +18,43 @@ pub struct DeadLetter {
     pub died_at: DateTime<Utc>,
 }
 
+/// A page of them.
+#[derive(Debug)]
+pub struct DeadPage {
+    /// Newest first.
+    pub letters: Vec<DeadLetter>,
+    /// More follow.
+    pub more: bool,
+}
+
 impl Store {
-    /// Messages that were given up, newest first.
+    /// Messages that were given up, newest first, behind the given one; of one action, or of any.
     ///
     /// # Errors
     /// When the database fails or a row cannot be.
-    pub async fn dead(&self, limit: u32) -> Result<Vec<DeadLetter>, Error> {
+    pub async fn dead(
+        &self,
+        action: &str,
+        behind: Option<(DateTime<Utc>, Uuid)>,
+        limit: u32,
+    ) -> Result<DeadPage, Error> {
+        let (at, id) = behind.unwrap_or((DateTime::<Utc>::MAX_UTC, Uuid::max()));
         let statement = sql(
             "SELECT o.*, e.raw_json FROM orders.outbox o LEFT JOIN orders.events e ON e.id = o.event_id
-             WHERE o.status = 'DEAD' ORDER BY o.updated_at DESC, o.id LIMIT $1",
-            [i64::from(limit).into()],
+             WHERE o.status = 'DEAD' AND (o.updated_at, o.id) < ($1, $2) AND ($3 = '' OR o.action = $3)
+             ORDER BY o.updated_at DESC, o.id DESC LIMIT $4",
+            [at.into(), id.into(), action.into(), (i64::from(limit) + 1).into()],
         );
         let found = self.db.query_all_raw(statement).await?;
-        let letters = found.iter().map(|found| {
+        let more = found.len() > limit as usize;
+        let letters = found.iter().take(limit as usize).map(|found| {
             Ok(DeadLetter {
                 delivery: row::delivery(found)?,
                 error: found.try_get("", "last_error")?,
                 died_at: found.try_get("", "updated_at")?,
             })
         });
-        letters.collect()
+        Ok(DeadPage { letters: letters.collect::<Result<_, Error>>()?, more })
     }
 
     /// Brings a dead message back: due now, from the start of the schedule, and no longer too old.

@@ -5,6 +5,7 @@ mod check;
 mod claim;
 mod dead;
 mod ends;
+mod history;
 mod json;
 mod load;
 mod op;
@@ -17,7 +18,7 @@ use p2p_runtime::{Stop, Tasks, group::Writer};
 use sea_orm::{DatabaseConnection, DbBackend, Statement, Value};
 
 pub use claim::Claimed;
-pub use dead::DeadLetter;
+pub use dead::{DeadLetter, DeadPage};
 pub use ends::Untold;
 pub use op::{Begin, Compose, Finish, Mark, Perform, Performed, Record, Recorded, Send, Settle};
 pub use read::{Event, EventPage, EventQuery, OrderPage, TransactionPage, TransactionRow};

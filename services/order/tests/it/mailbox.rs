@@ -166,7 +166,7 @@ async fn a_dead_letter_is_listed_and_comes_back_with_the_same_bytes() {
     let result = Some(delivery_mark::Result::Dead(dead));
     let marks = vec![DeliveryMark { delivery_id: recorded.delivery_id.clone(), result }];
     system.mailbox.clone().mark(MarkRequest { gateway: Some(gateway.clone()), marks }).await.unwrap();
-    let listed = system.mailbox.clone().list_dead(ListDeadRequest { limit: 0 }).await.unwrap().into_inner();
+    let listed = system.mailbox.clone().list_dead(ListDeadRequest::default()).await.unwrap().into_inner();
     assert_eq!(listed.letters.len(), 1);
     assert_eq!(listed.letters[0].error, "answered 400");
     redrive().await.unwrap();

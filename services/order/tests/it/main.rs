@@ -5,6 +5,8 @@ mod catalog;
 mod claiming;
 mod ending;
 mod giving_up;
+mod health;
+mod history;
 mod mailbox;
 mod matching;
 mod ordering;

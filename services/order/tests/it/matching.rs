@@ -41,6 +41,20 @@ impl MatchingService for FakeMatching {
         Err(Status::unimplemented("not asked"))
     }
 
+    async fn get_outcome(
+        &self,
+        _: Request<GetOutcomeRequest>,
+    ) -> Result<Response<GetOutcomeResponse>, Status> {
+        Err(Status::unimplemented("not asked"))
+    }
+
+    async fn explain_match(
+        &self,
+        _: Request<ExplainMatchRequest>,
+    ) -> Result<Response<ExplainMatchResponse>, Status> {
+        Err(Status::unimplemented("not asked"))
+    }
+
     async fn set_trust(&self, _: Request<SetTrustRequest>) -> Result<Response<SetTrustResponse>, Status> {
         Err(Status::unimplemented("not asked"))
     }

@@ -21,6 +21,8 @@ pub struct System {
     pub orders: OrderServiceClient<Channel>,
     pub catalog: FakeCatalog,
     pub matching: FakeMatching,
+    pub database: String,
+    pub channel: Channel,
     stop: Stop,
 }
 
@@ -71,11 +73,22 @@ impl System {
         let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect_lazy();
         Self {
             mailbox: MailboxServiceClient::new(channel.clone()),
-            orders: OrderServiceClient::new(channel),
+            orders: OrderServiceClient::new(channel.clone()),
+            database,
+            channel,
             catalog,
             matching,
             stop,
         }
+    }
+
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    pub async fn history(&self, order: &str) -> Result<GetOrderHistoryResponse, tonic::Status> {
+        let request = GetOrderHistoryRequest { order_id: order.into() };
+        Ok(self.orders.clone().get_order_history(request).await?.into_inner())
     }
 
     pub async fn join(&self, id: &str) -> Gateway {

@@ -1,5 +1,6 @@
 //! What all gRPC servers and clients of ours have in common.
 
+mod health;
 mod traced;
 mod whole;
 
@@ -10,24 +11,21 @@ use std::{net::SocketAddr, time::Duration};
 
 use p2p_proto::FILE_DESCRIPTOR_SET;
 use sea_orm::DatabaseConnection;
-use tokio::{net::TcpListener, time::timeout};
+use tokio::net::TcpListener;
 use tonic::{
     Request, Status,
     service::{Interceptor, Routes, interceptor::InterceptedService},
     transport::{Endpoint, Server, server::TcpIncoming},
 };
-use tonic_health::{ServingStatus, server::HealthReporter};
 
+use self::{health::Readiness, traced::TracedServer};
 use crate::{Stop, Tasks, unless_stalled};
-use traced::TracedServer;
 
 const HEALTH: &str = "grpc.health.v1.Health";
 const REFLECTION_V1: &str = "grpc.reflection.v1.ServerReflection";
 const REFLECTION_V1ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 const KEEPALIVE: Duration = Duration::from_secs(20);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
-const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Serves the routes with health and reflection (v1 and v1alpha, with comments) until `stop`, then lets calls
 /// under way end. `services` are the full names of what the routes serve.
@@ -41,9 +39,8 @@ pub async fn serve(
     listener: TcpListener,
     stop: Stop,
 ) -> anyhow::Result<()> {
-    let (reporter, health) = tonic_health::server::health_reporter();
     let tasks = Tasks::new();
-    tasks.spawn(watch_database(reporter, db, stop.clone()));
+    let health = Readiness::of(services, db, &tasks, stop.clone());
     let routes = routes
         .add_service(health)
         .add_service(reflection(services).with_service_name(REFLECTION_V1).build_v1()?)
@@ -68,19 +65,6 @@ fn reflection<'a>(services: &[&str]) -> tonic_reflection::server::Builder<'a> {
         .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         .with_service_name(HEALTH);
     services.iter().fold(builder, |builder, name| builder.with_service_name(*name))
-}
-
-/// Keeps the health of the whole server (the empty service name) at what the database is.
-async fn watch_database(reporter: HealthReporter, db: DatabaseConnection, stop: Stop) {
-    loop {
-        let alive = timeout(HEALTH_TIMEOUT, db.ping()).await.is_ok_and(|ping| ping.is_ok());
-        let status = if alive { ServingStatus::Serving } else { ServingStatus::NotServing };
-        reporter.set_service_status("", status).await;
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(HEALTH_INTERVAL) => {}
-        }
-    }
 }
 
 /// A client's channel: every call carries its deadline to the server.

@@ -52,6 +52,32 @@ pub async fn empty_database() -> anyhow::Result<String> {
     Ok(url.into())
 }
 
+/// Whether a database lets anybody in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// It does.
+    Open,
+    /// It does not, and whoever is in is thrown out: to its clients it is away.
+    Shut,
+}
+
+/// Opens or shuts the database of this URL.
+///
+/// # Errors
+/// When there is no private PostgreSQL or it refuses.
+pub async fn set_door(url: &str, door: Door) -> anyhow::Result<()> {
+    let url = Url::parse(url)?;
+    let name = url.path().trim_start_matches('/');
+    let admin = Database::connect(variable(POSTGRES)?).await?;
+    let open = door == Door::Open;
+    admin.execute_unprepared(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {open}")).await?;
+    if !open {
+        let all = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+        admin.execute_unprepared(&all).await?;
+    }
+    Ok(admin.close().await?)
+}
+
 /// An empty logical database of the private Redis. Returns its URL. It stays the test's own until 255 others have
 /// been given out.
 ///

@@ -135,12 +135,14 @@ fn owned<const N: usize>(variables: [(&str, String); N]) -> BTreeMap<String, Str
 }
 
 /// Where each serves metrics: on the first port that is free from its usual one on, or from that of `METRICS_ADDR` on.
+/// The first of each program come first, so that they have the usual ones.
 fn add_metrics(env: &Env, all: &mut [Start]) -> anyhow::Result<()> {
     if env.optional("METRICS_ADDR").is_some_and(|text| text == "off") {
         return Ok(());
     }
     let mut promised = Vec::new();
-    for start in all {
+    let (firsts, others): (Vec<_>, Vec<_>) = all.iter_mut().partition(|start| start.name == start.program);
+    for start in firsts.into_iter().chain(others) {
         let usual = match start.program {
             "gateway" => 9464,
             "catalog" => 9465,

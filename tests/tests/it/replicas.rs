@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 use crate::{
     calls::{Calls, Counts},
     client::{ALPHA, BETA, until, window},
-    load::{BUYERS, Load},
+    load::Load,
     programs::{Place, Program, Programs, SERVICES},
     races::stall,
     system::ready,
@@ -121,12 +121,12 @@ async fn trades_go_on_while_one_replica_of_each_service_in_turn_is_killed() {
     for (service, (name, variable)) in SERVICES.into_iter().enumerate() {
         for n in [0, 1] {
             for (load, _) in &loads {
-                load.under_way(BUYERS).await;
+                load.under_way(2).await;
             }
             services[service][n].take().unwrap().kill().await;
             for (place, (load, _)) in places.iter().zip(&loads) {
                 ready(&place.client(), "ok").await;
-                load.under_way(2 * BUYERS).await;
+                load.under_way(4).await;
             }
             services[service][n] = Some(programs.replica(name, n, ""));
             listens(&programs, variable, n).await;

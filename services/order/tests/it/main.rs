@@ -9,3 +9,4 @@ mod mailbox;
 mod matching;
 mod ordering;
 mod system;
+mod two_services;

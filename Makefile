@@ -14,7 +14,8 @@ help: ## this list
 build:
 	$(CARGO) build --release --workspace
 
-up: build ## the whole system, until Ctrl-C: PostgreSQL, Redis, migrations, seed, the four programs
+# REPLICAS=2 on the command line or in the environment reaches the launcher by itself: make exports it.
+up: build ## the whole system, until Ctrl-C: PostgreSQL, Redis, migrations, seed, the four programs (REPLICAS=2: two of each)
 	@$(LOCAL) up --with-parent
 
 demo: build ## one trade against the running system, step by step

@@ -22,7 +22,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// # Errors
 /// When the catalog service refuses or does not answer.
 pub async fn fill(catalog: SocketAddr, today: NaiveDate) -> anyhow::Result<()> {
-    let mut catalog = CatalogServiceClient::new(channel(catalog, DEADLINE)?);
+    let mut catalog = CatalogServiceClient::new(channel(catalog.into(), DEADLINE)?);
     let window = window(today).context("no such day")?;
     for n in 0..PROVIDERS {
         let provider = Provider { id: provider(n), name: format!("Bench {n}"), ..Default::default() };

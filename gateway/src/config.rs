@@ -7,7 +7,7 @@ use std::{
 };
 
 use p2p_domain::ParticipantId;
-use p2p_runtime::{Env, EnvError};
+use p2p_runtime::{Env, EnvError, grpc::Targets};
 
 const CALLBACK_PER_PEER: NonZeroUsize = NonZeroUsize::new(64).expect("64 is not zero");
 const DEFAULT_REDIS: &str = "redis://localhost:6379";
@@ -25,12 +25,12 @@ pub struct Config {
     pub gateway_id: String,
     /// `REDIS_URL`: where transaction state is cached; redis://localhost:6379.
     pub redis_url: String,
-    /// `CATALOG_ADDR`: 127.0.0.1:50051.
-    pub catalog: SocketAddr,
-    /// `MATCHING_ADDR`: 127.0.0.1:50052.
-    pub matching: SocketAddr,
-    /// `ORDER_ADDR`: 127.0.0.1:50053.
-    pub order: SocketAddr,
+    /// `CATALOG_ADDR`: host:port, or several separated by commas; 127.0.0.1:50051.
+    pub catalog: Targets,
+    /// `MATCHING_ADDR`: host:port, or several separated by commas; 127.0.0.1:50052.
+    pub matching: Targets,
+    /// `ORDER_ADDR`: host:port, or several separated by commas; 127.0.0.1:50053.
+    pub order: Targets,
     /// `CALLBACK_DELAY`: a callback is sent so many milliseconds after the acceptance; 100.
     pub callback_delay: Duration,
     /// `CALLBACK_PER_PEER`: callbacks to one host and port at once; 64.
@@ -73,9 +73,9 @@ impl Config {
             identity: Identity::from_env(env, bap_port, cds_port)?,
             gateway_id: env.text("GATEWAY_ID", &format!("{}:{bap_port}", env.text("HOSTNAME", "localhost"))),
             redis_url: env.text("REDIS_URL", DEFAULT_REDIS),
-            catalog: env.value("CATALOG_ADDR", local(50051))?,
-            matching: env.value("MATCHING_ADDR", local(50052))?,
-            order: env.value("ORDER_ADDR", local(50053))?,
+            catalog: env.value("CATALOG_ADDR", local(50051).into())?,
+            matching: env.value("MATCHING_ADDR", local(50052).into())?,
+            order: env.value("ORDER_ADDR", local(50053).into())?,
             callback_delay: env.millis("CALLBACK_DELAY", 100)?,
             callback_per_peer: env.value("CALLBACK_PER_PEER", CALLBACK_PER_PEER)?.get(),
             ack_deadline: env.millis("ACK_DEADLINE_MS", 500)?,

@@ -1,13 +1,13 @@
 //! Clients of the three services, each call with its deadline.
 
-use std::{fmt::Display, net::SocketAddr, time::Duration};
+use std::{fmt::Display, time::Duration};
 
 use p2p_proto::{
     catalog::catalog_service_client::CatalogServiceClient,
     matching::matching_service_client::MatchingServiceClient,
     order::{mailbox_service_client::MailboxServiceClient, order_service_client::OrderServiceClient},
 };
-use p2p_runtime::grpc::{DeadlineChannel, channel};
+use p2p_runtime::grpc::{DeadlineChannel, Targets, channel};
 
 use tonic::{Code, Status};
 
@@ -43,8 +43,9 @@ impl Services {
     /// # Errors
     /// When an address is none.
     pub fn new(config: &Config) -> anyhow::Result<Self> {
-        let open = |address: SocketAddr| channel(address, DEADLINE);
-        let (catalog, matching, order) = (open(config.catalog)?, open(config.matching)?, open(config.order)?);
+        let open = |targets: &Targets| channel(targets.clone(), DEADLINE);
+        let (catalog, matching, order) =
+            (open(&config.catalog)?, open(&config.matching)?, open(&config.order)?);
         Ok(Self {
             catalog: CatalogServiceClient::new(catalog.clone()).max_decoding_message_size(MESSAGE_LIMIT),
             matching: MatchingServiceClient::new(matching.clone()),

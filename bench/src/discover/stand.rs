@@ -80,7 +80,7 @@ async fn serve(url: &str) -> anyhow::Result<(DatabaseConnection, Catalog, Child)
         .kill_on_drop(true)
         .spawn()
         .with_context(|| format!("cannot run {}", program.display()))?;
-    let catalog = CatalogServiceClient::new(channel(address, DEADLINE)?);
+    let catalog = CatalogServiceClient::new(channel(address.into(), DEADLINE)?);
     let mut catalog = catalog.max_decoding_message_size(MOST_ANSWER_BYTES);
     let deadline = Instant::now() + READY_WITHIN;
     while let Err(error) = catalog.search_catalog(SearchCatalogRequest::default()).await {

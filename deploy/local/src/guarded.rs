@@ -19,7 +19,7 @@ const LAST_LINES: usize = 8;
 /// A running process that ends when this value is stopped or the launcher dies.
 #[derive(Debug)]
 pub struct Guarded {
-    name: &'static str,
+    name: String,
     guard: Child,
     pipe: Option<ChildStdin>,
     log: PathBuf,
@@ -31,7 +31,7 @@ impl Guarded {
     /// # Errors
     /// When the log or the guard cannot be made.
     pub fn start(
-        name: &'static str,
+        name: &str,
         order: &Order,
         environment: &BTreeMap<String, String>,
         logs: &Path,
@@ -53,12 +53,12 @@ impl Guarded {
             .spawn()
             .with_context(|| format!("cannot start {name}"))?;
         let pipe = guard.stdin.take();
-        Ok(Self { name, guard, pipe, log })
+        Ok(Self { name: name.to_owned(), guard, pipe, log })
     }
 
     /// Its name.
-    pub fn name(&self) -> &'static str {
-        self.name
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Waits until the process has ended by itself; says how.

@@ -21,6 +21,7 @@ mod install;
 mod lock;
 mod ports;
 mod postgres;
+mod programs;
 mod redis;
 mod run_file;
 mod shell;

@@ -31,6 +31,18 @@ pub fn from(first: u16) -> Result<u16, NoneFree> {
         .ok_or(NoneFree { first })
 }
 
+/// The same, but none of these, which are promised to others that do not listen yet.
+///
+/// # Errors
+/// When none of the next ones is free.
+pub fn from_but(first: u16, promised: &[u16]) -> Result<u16, NoneFree> {
+    let mut port = from(first)?;
+    while promised.contains(&port) {
+        port = from(port.checked_add(1).ok_or(NoneFree { first })?)?;
+    }
+    Ok(port)
+}
+
 /// A free port that another test run on this machine, started at the same moment, is unlikely to choose too.
 ///
 /// # Errors
@@ -50,7 +62,9 @@ mod tests {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = taken.local_addr().unwrap().port();
         assert!(!is_free((Ipv4Addr::LOCALHOST, port).into()));
-        assert!(from(port).unwrap() > port);
+        let next = from(port).unwrap();
+        assert!(next > port);
+        assert!(from_but(port, &[next]).unwrap() > next);
     }
 
     #[test]

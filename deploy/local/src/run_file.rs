@@ -18,8 +18,20 @@ pub struct RunFile {
     pub bap_url: String,
     /// The catalog discovery service.
     pub cds_url: String,
+    /// The other gateways, of several.
+    #[serde(default)]
+    pub other_gateways: Vec<GatewayUrls>,
     /// The variables its programs were given.
     pub environment: BTreeMap<String, String>,
+}
+
+/// Where one gateway is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewayUrls {
+    /// Its buyer side.
+    pub bap_url: String,
+    /// Its catalog discovery service.
+    pub cds_url: String,
 }
 
 impl RunFile {

@@ -42,7 +42,7 @@ impl System {
     /// Stops all, the last started first: who calls before who is called.
     pub async fn stop(mut self, mut say: impl FnMut(&str)) {
         while let Some(process) = self.running.pop() {
-            let name = process.name();
+            let name = process.name().to_owned();
             match process.stop().await {
                 Ok(status) if status.success() => say(&format!("{name} stopped")),
                 Ok(status) => say(&format!("{name} stopped ({status})")),

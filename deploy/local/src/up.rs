@@ -18,8 +18,9 @@ use crate::{
     guarded::{self, Guarded},
     lock, ports,
     postgres::{self, Durability, Postgres},
+    programs::{self, Ready, Start},
     redis::{self, Redis},
-    run_file::RunFile,
+    run_file::{GatewayUrls, RunFile},
     signals::{Lifetime, Signals},
     system::System,
     tools::{self, Tool},
@@ -78,15 +79,16 @@ fn with_url(error: anyhow::Error, checkout: &Checkout) -> anyhow::Error {
 
 /// Ends only with an error.
 async fn run_all(env: &Env, checkout: &Checkout, system: &mut System) -> anyhow::Result<()> {
-    let addresses = Addresses::from_env(env)?;
+    let replicas = Addresses::of_replicas(env)?;
     lock::earlier_guards_gone(&checkout.local()).await?;
-    addresses.ensure_free()?;
-    let launcher = Launcher { env, checkout, addresses, account: Account::for_servers()? };
+    addresses::ensure_free(&replicas)?;
+    let launcher = Launcher { env, checkout, replicas, account: Account::for_servers()? };
     let (database, environment) = launcher.start_servers(system).await?;
     launcher.fill(system, database, &environment).await?;
-    let run_file = launcher.start_programs(system, environment).await?;
-    run_file.write(&checkout.local())?;
-    launcher.welcome(&run_file);
+    let programs = programs::all(env, &launcher.replicas)?;
+    launcher.start_programs(system, &programs, &environment).await?;
+    launcher.run_file(environment).write(&checkout.local())?;
+    launcher.welcome(&programs);
     Err(system.a_death().await)
 }
 
@@ -95,7 +97,7 @@ type Environment = BTreeMap<String, String>;
 struct Launcher<'a> {
     env: &'a Env,
     checkout: &'a Checkout,
-    addresses: Addresses,
+    replicas: Vec<Addresses>,
     account: Option<Account>,
 }
 
@@ -195,35 +197,54 @@ impl Launcher<'_> {
         Ok(())
     }
 
-    /// The three services, then the gateway that calls them.
+    /// The three services, then the gateways that call them.
     async fn start_programs(
         &self,
         system: &mut System,
-        mut environment: Environment,
-    ) -> anyhow::Result<RunFile> {
-        let services = [
-            ("catalog", self.addresses.catalog),
-            ("matching", self.addresses.matching),
-            ("order", self.addresses.order),
-        ];
-        for (name, address) in services {
-            system.add(self.program(name, &environment)?);
-            system.while_alive(listens(name, address)).await?;
-            say(&format!("{name} on {address}"));
+        programs: &[Start],
+        environment: &Environment,
+    ) -> anyhow::Result<()> {
+        for Start { program, name, variables, ready } in programs {
+            let mut environment = environment.clone();
+            environment.extend(variables.clone());
+            system.add(self.program(program, name, &environment)?);
+            match ready {
+                Ready::Listens(address) => {
+                    system.while_alive(listens(name, *address)).await?;
+                    say(&format!("{name} on {address}"));
+                }
+                Ready::Answers(urls) => {
+                    for url in urls {
+                        system.while_alive(healthy(url)).await?;
+                    }
+                }
+            }
         }
-        system.add(self.program("gateway", &environment)?);
-        let bap_url = addresses::url(self.addresses.bap);
-        let cds_url = addresses::url(self.addresses.cds);
-        for url in [format!("{bap_url}/health/ready"), format!("{cds_url}/health")] {
-            system.while_alive(healthy(&url)).await?;
-        }
-        // What asks the running system has to find it.
-        environment.insert("ORDER_ADDR".into(), self.addresses.order.to_string());
-        Ok(RunFile { pid: std::process::id(), bap_url, cds_url, environment })
+        Ok(())
     }
 
-    fn program(&self, name: &'static str, environment: &Environment) -> anyhow::Result<Guarded> {
-        let program = beside_this(name)?;
+    fn run_file(&self, mut environment: Environment) -> RunFile {
+        // What asks the running system has to find it.
+        let order = programs::called(&self.replicas, |replica| replica.order);
+        environment.insert("ORDER_ADDR".into(), order);
+        let (first, others) = (self.replicas[0], &self.replicas[1..]);
+        RunFile {
+            pid: std::process::id(),
+            bap_url: addresses::url(first.bap),
+            cds_url: addresses::url(first.cds),
+            other_gateways: others
+                .iter()
+                .map(|other| GatewayUrls {
+                    bap_url: addresses::url(other.bap),
+                    cds_url: addresses::url(other.cds),
+                })
+                .collect(),
+            environment,
+        }
+    }
+
+    fn program(&self, program: &str, name: &str, environment: &Environment) -> anyhow::Result<Guarded> {
+        let program = beside_this(program)?;
         let order = Order {
             command: vec![program.into_os_string().into_string().ok().context("a path is not UTF-8")?],
             folder: None,
@@ -236,36 +257,51 @@ impl Launcher<'_> {
         self.guarded(name, order, environment)
     }
 
-    fn guarded(
-        &self,
-        name: &'static str,
-        order: Order,
-        environment: &Environment,
-    ) -> anyhow::Result<Guarded> {
+    fn guarded(&self, name: &str, order: Order, environment: &Environment) -> anyhow::Result<Guarded> {
         let order = Order { lock: Some(lock::guards_file(&self.checkout.local())), ..order };
         Guarded::start(name, &order, environment, &self.checkout.logs())
     }
 
-    fn welcome(&self, running: &RunFile) {
-        let Addresses { catalog, matching, order, .. } = self.addresses;
+    fn welcome(&self, programs: &[Start]) {
+        let first = self.replicas[0];
+        let urls = |of: fn(&Addresses) -> SocketAddr| self.all(|replica| addresses::url(of(replica)));
+        let at = |of: fn(&Addresses) -> SocketAddr| {
+            self.all(|replica| addresses::reached(of(replica)).to_string())
+        };
+        let metrics =
+            |start: &Start| Some(format!("{} {}", start.name, start.variables.get("METRICS_ADDR")?));
+        let metrics: Vec<String> = programs.iter().filter_map(metrics).collect();
         println!(
             "
 the system is up
     buyer and seller   {}
     discovery          {}
+    catalog            {}
+    matching           {}
+    order              {}
+    metrics            {}
     logs               {}
 
     make demo                              (in a second terminal) a trade, step by step
     curl {}/health
-    grpcurl -plaintext {catalog} list      (matching {matching}, order {order})
+    grpcurl -plaintext {} list
 
 Ctrl-C stops it
 ",
-            running.bap_url,
-            running.cds_url,
+            urls(|replica| replica.bap),
+            urls(|replica| replica.cds),
+            at(|replica| replica.catalog),
+            at(|replica| replica.matching),
+            at(|replica| replica.order),
+            if metrics.is_empty() { "off".to_owned() } else { metrics.join(", ") },
             self.checkout.logs().display(),
-            running.bap_url
+            addresses::url(first.bap),
+            addresses::reached(first.catalog),
         );
+    }
+
+    fn all(&self, text: impl Fn(&Addresses) -> String) -> String {
+        self.replicas.iter().map(text).collect::<Vec<_>>().join(", ")
     }
 }
 

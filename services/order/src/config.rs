@@ -1,8 +1,11 @@
 //! Every variable of the order service, with unit and default.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
-use p2p_runtime::{Env, EnvError, postgres};
+use p2p_runtime::{Env, EnvError, grpc::Targets, postgres};
 
 /// A body of 4 MB and what goes with it.
 const MESSAGE_LIMIT: usize = 6 * 1024 * 1024;
@@ -12,10 +15,12 @@ const MESSAGE_LIMIT: usize = 6 * 1024 * 1024;
 pub struct Config {
     /// `ORDER_ADDR`: where it listens; 127.0.0.1:50053.
     pub address: SocketAddr,
-    /// `CATALOG_ADDR`: where the catalog service is; 127.0.0.1:50051.
-    pub catalog: SocketAddr,
-    /// `MATCHING_ADDR`: where the matching service is; 127.0.0.1:50052.
-    pub matching: SocketAddr,
+    /// `CATALOG_ADDR`: where the catalog service is, host:port, or several separated by commas;
+    /// 127.0.0.1:50051.
+    pub catalog: Targets,
+    /// `MATCHING_ADDR`: where the matching service is, host:port, or several separated by commas;
+    /// 127.0.0.1:50052.
+    pub matching: Targets,
     /// How long a call to either may take.
     pub call_deadline: Duration,
     /// `SWEEP_INTERVAL_SECONDS`: how often orders are looked for that are over; 5.
@@ -49,10 +54,11 @@ impl Config {
     /// # Errors
     /// Names the variable that cannot be used.
     pub fn from_env(env: &Env) -> Result<Self, EnvError> {
+        let local = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Ok(Self {
-            address: env.value("ORDER_ADDR", SocketAddr::from(([127, 0, 0, 1], 50053)))?,
-            catalog: env.value("CATALOG_ADDR", SocketAddr::from(([127, 0, 0, 1], 50051)))?,
-            matching: env.value("MATCHING_ADDR", SocketAddr::from(([127, 0, 0, 1], 50052)))?,
+            address: env.value("ORDER_ADDR", local(50053))?,
+            catalog: env.value("CATALOG_ADDR", local(50051).into())?,
+            matching: env.value("MATCHING_ADDR", local(50052).into())?,
             call_deadline: Duration::from_secs(3),
             sweep_interval: env.seconds("SWEEP_INTERVAL_SECONDS", 5)?,
             reconcile_interval: env.seconds("RECONCILE_INTERVAL_SECONDS", 60)?,

@@ -33,11 +33,12 @@ use crate::{app::App, store::Store};
 /// When the configuration cannot be used or the transport fails.
 pub async fn serve(config: Config, listener: TcpListener, stop: Stop) -> anyhow::Result<()> {
     let db = postgres::connect(&config.database).await?;
-    let catalog = CatalogServiceClient::new(transport::channel(config.catalog, config.call_deadline)?);
-    let matching = MatchingServiceClient::new(transport::channel(config.matching, config.call_deadline)?);
+    let open = transport::channel;
+    let catalog = CatalogServiceClient::new(open(config.catalog.clone(), config.call_deadline)?);
+    let matching = MatchingServiceClient::new(open(config.matching.clone(), config.call_deadline)?);
     let (tasks, served) = (Tasks::new(), Stop::new());
     let store = Store::start(db.clone(), config.periods, &tasks, served.clone());
-    let auditor = CatalogServiceClient::new(transport::channel(config.catalog, config.check_deadline)?);
+    let auditor = CatalogServiceClient::new(open(config.catalog.clone(), config.check_deadline)?);
     let app = App::new(store, catalog, auditor, matching, &config);
     let sweep = app.clone().sweep_until_stopped(config.sweep_interval, stop.clone());
     tasks.spawn(sweep.with_context(trace::untraced()));

@@ -1,151 +1,25 @@
 //! SIGTERM under load: every program ends well within its grace, and nothing that was accepted is lost.
 
-use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
-use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::{
-    task::JoinHandle,
-    time::{Instant, sleep},
-};
+use tokio::time::Instant;
 
 use crate::{
     beckn::{self, Message},
-    client::{ALPHA, BETA, Client, until},
+    client::{ALPHA, BETA},
+    load::{BUYERS, Load},
     programs::{Place, Programs},
     receiver::{Manner, Receiver},
-    sql::Tables,
 };
 
-const BUYERS: usize = 6;
-const PAUSE: Duration = Duration::from_millis(10);
 /// CALLBACK_DELAY where a callback shall not be due before a gateway has stopped.
 const DELAY: Duration = Duration::from_secs(4);
 /// LEASE_SECONDS unless told otherwise.
 const LEASE: Duration = Duration::from_secs(10);
 
-/// Buyers that trade until they are told to stop, and what they were promised.
-#[derive(Debug, Clone)]
-struct Load {
-    client: Client,
-    /// Action and message_id of every request that was answered ACK.
-    accepted: Arc<Mutex<Vec<(&'static str, String)>>>,
-    bought: Arc<AtomicUsize>,
-    stop: Arc<AtomicBool>,
-}
-
-impl Load {
-    fn start(client: &Client) -> (Self, Vec<JoinHandle<()>>) {
-        let load = Self {
-            client: client.clone(),
-            accepted: Arc::default(),
-            bought: Arc::default(),
-            stop: Arc::default(),
-        };
-        let buyers = (0..BUYERS).map(|n| {
-            let load = load.clone();
-            let offer = if n % 2 == 0 { ALPHA } else { BETA };
-            tokio::spawn(async move { while load.trade(offer).await.is_some() {} })
-        });
-        let buyers = buyers.collect();
-        (load, buyers)
-    }
-
-    /// None when it was told to stop.
-    async fn trade(&self, offer: &str) -> Option<()> {
-        let answer = self.ask("discover", json!({"sourceType": "SOLAR"})).await?;
-        let id = answer["transaction_id"].as_str().unwrap().to_owned();
-        self.status(&id, "SELECTING").await?;
-        for (action, with, next) in [
-            ("select", json!({"offer_id": offer, "quantity": 1}), "INITIALIZING"),
-            ("init", json!({}), "CONFIRMING"),
-            ("confirm", json!({}), "ACTIVE"),
-        ] {
-            let mut body = with;
-            body["transaction_id"] = id.clone().into();
-            self.ask(action, body).await?;
-            self.status(&id, next).await?;
-        }
-        self.bought.fetch_add(1, Ordering::Relaxed);
-        Some(())
-    }
-
-    /// Asks until it is accepted. What is not accepted is no promise, and may be asked again.
-    async fn ask(&self, action: &'static str, body: Value) -> Option<Value> {
-        let url = format!("{}/api/{action}", self.client.bap);
-        loop {
-            if let Some(answer) =
-                self.client.try_send(Method::POST, &url, Some(body.to_string().into())).await
-            {
-                if answer.is_acknowledged() {
-                    self.accepted.lock().unwrap().push((action, answer.message_id()));
-                    return Some(answer.json);
-                }
-                // 400: the state does not show yet what was accepted before.
-                assert!([200, 400, 502, 503].contains(&answer.status), "{action} {}", answer.text);
-            }
-            self.goes_on().await?;
-        }
-    }
-
-    async fn status(&self, id: &str, status: &str) -> Option<()> {
-        let url = format!("{}/api/transactions/{id}", self.client.bap);
-        loop {
-            let answer = self.client.try_send(Method::GET, &url, None).await;
-            if answer.is_some_and(|answer| answer.json["status"] == status) {
-                return Some(());
-            }
-            self.goes_on().await?;
-        }
-    }
-
-    async fn goes_on(&self) -> Option<()> {
-        sleep(PAUSE).await;
-        (!self.stop.load(Ordering::Relaxed)).then_some(())
-    }
-
-    /// Waits until so many more trades are done: the load is under way.
-    async fn under_way(&self, more: usize) {
-        let from = self.bought.load(Ordering::Relaxed);
-        until("trades", async || {
-            let bought = self.bought.load(Ordering::Relaxed);
-            if bought >= from + more { Ok(()) } else { Err(format!("{bought} bought")) }
-        })
-        .await;
-    }
-
-    async fn end(&self, buyers: Vec<JoinHandle<()>>) {
-        self.stop.store(true, Ordering::Relaxed);
-        for buyer in buyers {
-            buyer.await.unwrap();
-        }
-    }
-
-    /// Every accepted action has had its callback, once.
-    async fn was_kept(&self, tables: &Tables) {
-        tables.is_sound().await;
-        let heard = tables
-            .texts(
-                "SELECT action || ' ' || message_id FROM orders.events
-                    WHERE action LIKE 'on\\_%' AND direction = 'INBOUND'",
-            )
-            .await;
-        let accepted = self.accepted.lock().unwrap().clone();
-        assert!(!accepted.is_empty());
-        for (action, message_id) in accepted {
-            let callback = format!("on_{action} {message_id}");
-            assert_eq!(heard.iter().filter(|heard| **heard == callback).count(), 1, "{callback}");
-        }
-        let sold = tables.number("SELECT sum(sold_qty) FROM catalog.catalog_offers").await;
-        let active = tables.number("SELECT count(*) FROM orders.orders WHERE status = 'ACTIVE'").await;
-        assert_eq!(sold, active);
-    }
+fn one_of(offers: [&str; 2]) -> [Value; 2] {
+    offers.map(|offer| json!({"offer_id": offer, "quantity": 1}))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -154,7 +28,7 @@ async fn a_gateway_that_is_told_to_stop_loses_nothing_it_accepted() {
     let programs = Programs::new(&[&place], &[("CALLBACK_DELAY", "200")]).await;
     let _services = programs.services();
     let gateway = programs.gateway(&place).await;
-    let (load, buyers) = Load::start(&place.client());
+    let (load, buyers) = Load::start(&place.client(), &one_of([ALPHA, BETA]));
     load.under_way(BUYERS).await;
     gateway.terminate().await;
     load.end(buyers).await;
@@ -168,7 +42,7 @@ async fn each_service_that_is_told_to_stop_ends_well_and_trades_go_on_with_the_n
     let programs = Programs::new(&[&place], &[("CALLBACK_DELAY", "20"), ("LEASE_SECONDS", "2")]).await;
     let [catalog, matching, order] = programs.services();
     let _gateway = programs.gateway(&place).await;
-    let (load, buyers) = Load::start(&place.client());
+    let (load, buyers) = Load::start(&place.client(), &one_of([ALPHA, BETA]));
     load.under_way(1).await;
     let mut next = Vec::new();
     for (name, service) in [("matching", matching), ("catalog", catalog), ("order", order)] {

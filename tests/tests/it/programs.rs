@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     os::unix::process::ExitStatusExt,
     path::PathBuf,
     process::{ExitStatus, Stdio},
@@ -28,6 +29,9 @@ use crate::{
 };
 
 pub const GRACE_SECONDS: u64 = 10;
+/// Each with the variable that says where it listens, and where it is called.
+pub const SERVICES: [(&str, &str); 3] =
+    [("catalog", "CATALOG_ADDR"), ("matching", "MATCHING_ADDR"), ("order", "ORDER_ADDR")];
 
 /// The programs lie beside the folder of this test: `cargo build --workspace --all-targets` makes them.
 fn binary(name: &str) -> PathBuf {
@@ -102,27 +106,47 @@ impl Place {
 pub struct Programs {
     pub tables: Tables,
     variables: BTreeMap<&'static str, String>,
+    /// Where the replicas of each service listen, by variable.
+    listen: BTreeMap<&'static str, Vec<SocketAddr>>,
 }
 
 impl Programs {
     pub async fn new(gateways: &[&Place], more: &[(&'static str, &str)]) -> Self {
+        Self::with_replicas(1, gateways, more).await
+    }
+
+    /// So many of each service.
+    pub async fn with_replicas(replicas: usize, gateways: &[&Place], more: &[(&'static str, &str)]) -> Self {
         let database = seeded().await;
         let tables = Tables::of(&database).await;
-        let address = || format!("127.0.0.1:{}", free_port().unwrap());
+        let address = || SocketAddr::from(([127, 0, 0, 1], free_port().unwrap()));
+        let listen = SERVICES.map(|(_, variable)| (variable, (0..replicas).map(|_| address()).collect()));
         let own = gateways.iter().flat_map(|g| [g.bap, g.cds]).map(|port| format!("http://127.0.0.1:{port}"));
         let mut variables = BTreeMap::from([
             ("DATABASE_URL", database),
             ("DATABASE_POOL", "5".into()),
             ("REDIS_URL", p2p_testkit::redis().unwrap()),
-            ("CATALOG_ADDR", address()),
-            ("MATCHING_ADDR", address()),
-            ("ORDER_ADDR", address()),
             ("OWN_URIS", own.collect::<Vec<_>>().join(",")),
             ("SHUTDOWN_GRACE_SECONDS", GRACE_SECONDS.to_string()),
             ("RUST_LOG", "warn,p2p_gateway=info".into()),
         ]);
         variables.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        Self { tables, variables }
+        let mut programs = Self { tables, variables, listen: listen.into() };
+        for (_, variable) in SERVICES {
+            let addresses: Vec<String> = programs.listen[variable].iter().map(ToString::to_string).collect();
+            programs.called_at(variable, &addresses);
+        }
+        programs
+    }
+
+    /// Where a service is called from now on.
+    pub fn called_at(&mut self, variable: &'static str, addresses: &[String]) {
+        self.variables.insert(variable, addresses.join(","));
+    }
+
+    /// Where the replicas of a service listen.
+    pub fn listen(&self, variable: &str) -> &[SocketAddr] {
+        &self.listen[variable]
     }
 
     fn command(&self, name: &'static str) -> Command {
@@ -146,12 +170,29 @@ impl Programs {
 
     /// A service that dies at a failpoint.
     pub fn doomed_service(&self, name: &'static str, point: &str) -> Program {
-        Program { name, child: self.command(name).env("CRASH_AT", point).spawn().unwrap() }
+        self.replica(name, 0, point)
+    }
+
+    /// One of the replicas of a service, from 0 on, which dies at a failpoint if one is named.
+    pub fn replica(&self, name: &'static str, n: usize, point: &str) -> Program {
+        let (_, variable) = SERVICES.into_iter().find(|(service, _)| *service == name).unwrap();
+        let mut command = self.command(name);
+        command.env(variable, self.listen[variable][n].to_string()).env("CRASH_AT", point);
+        Program { name, child: command.spawn().unwrap() }
+    }
+
+    /// What fsck says of a system at rest.
+    pub async fn fsck(&self) -> String {
+        let mut command = self.command("fsck");
+        let output = command.args(["--quiet", "0"]).stdout(Stdio::piped()).output().await.unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert_ne!(output.status.code(), Some(2), "it cannot ask");
+        said
     }
 
     /// A connection to a service that has said half a request and says no more.
     pub async fn half_a_request(&self, address: &'static str) -> TcpStream {
-        let mut stream = TcpStream::connect(&self.variables[address]).await.unwrap();
+        let mut stream = TcpStream::connect(self.listen[address][0]).await.unwrap();
         // HTTP/2: the preface, SETTINGS, and HEADERS that do not end.
         stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
         stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
@@ -161,7 +202,7 @@ impl Programs {
 
     /// The catalog's gRPC.
     pub fn catalog(&self) -> CatalogServiceClient<Channel> {
-        let address = format!("http://{}", self.variables["CATALOG_ADDR"]);
+        let address = format!("http://{}", self.listen["CATALOG_ADDR"][0]);
         CatalogServiceClient::new(Channel::from_shared(address).unwrap().connect_lazy())
     }
 

@@ -33,7 +33,7 @@ async fn made(client: &Client, noun: &str, path: &str, body: Value) -> String {
 }
 
 /// A provider with an item of so much, and offers of it of so much each.
-async fn stall(client: &Client, source: &str, item_kwh: u32, offers: &[u32]) -> Vec<String> {
+pub async fn stall(client: &Client, source: &str, item_kwh: u32, offers: &[u32]) -> Vec<String> {
     let provider = made(client, "provider", "register", json!({"name": "Stall"})).await;
     let item = json!({"provider_id": provider, "source_type": source, "available_qty": item_kwh});
     let item = made(client, "item", "items", item).await;

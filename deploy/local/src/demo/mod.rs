@@ -21,6 +21,7 @@ const SCORE: &str = "0.7975";
 const TOTAL: &str = "2.4";
 /// Of Beta's 100 kWh.
 const LEFT: &str = "70";
+const LEFT_AFTER_TWO: &str = "40";
 
 /// Seeds, trades, and checks what came of it.
 ///
@@ -29,21 +30,28 @@ const LEFT: &str = "70";
 pub async fn run(env: &Env, checkout: &Checkout) -> anyhow::Result<ExitCode> {
     let environment = shell::environment(env, checkout)?;
     up::one_off("seed", &[], &environment).await?;
+    let tomorrow = Clock::system().now().date_naive() + Days::new(1);
     let running = RunFile::of_the_running(&checkout.local())?;
-    let (bap, cds) = running.map(|running| (running.bap_url, running.cds_url)).unzip();
+    let (bap, cds) =
+        running.as_ref().map(|running| (running.bap_url.clone(), running.cds_url.clone())).unzip();
     let url = |variable, running: Option<String>, port| {
         env.optional(variable).or(running).unwrap_or_else(|| format!("http://127.0.0.1:{port}"))
     };
-    let buyer = Buyer::new(
+    let first = Buyer::new(
         url("BAP_URL", bap, env.value("BAP_PORT", 4000_u16)?),
         url("CDS_URL", cds, env.value("CDS_PORT", 4001_u16)?),
     )?;
-    let tomorrow = Clock::system().now().date_naive() + Days::new(1);
-    trade(&buyer, tomorrow).await?;
+    trade(&first, tomorrow, LEFT).await?;
+    let asked_for_another = env.optional("BAP_URL").is_some();
+    let others = running.filter(|_| !asked_for_another).map(|running| running.other_gateways);
+    if let Some(second) = others.unwrap_or_default().into_iter().next() {
+        println!("\n==== the same through the second gateway, {}", second.bap_url);
+        trade(&Buyer::new(second.bap_url, second.cds_url)?, tomorrow, LEFT_AFTER_TWO).await?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn trade(buyer: &Buyer, day: NaiveDate) -> anyhow::Result<()> {
+async fn trade(buyer: &Buyer, day: NaiveDate, stays: &str) -> anyhow::Result<()> {
     let window = json!({"startTime": format!("{day}T11:00:00Z"), "endTime": format!("{day}T15:00:00Z")});
     let health = buyer.get("health", "/health").await?;
     expect(&health, "/status", "ok")?;
@@ -76,13 +84,13 @@ async fn trade(buyer: &Buyer, day: NaiveDate) -> anyhow::Result<()> {
     acknowledged(&buyer.post("5 status", "/api/status", &ours).await?)?;
     buyer.callbacks(&id, "on_status", 1).await?;
     active(&buyer.state(&id, "ACTIVE").await?, &order)?;
-    left(buyer).await?;
+    left(buyer, stays).await?;
 
     acknowledged(&buyer.post("4 confirm, repeated", "/api/confirm", &ours).await?)?;
     buyer.callbacks(&id, "on_confirm", 2).await?;
     let last = buyer.state(&id, "ACTIVE").await?;
     active(&last, &order)?;
-    left(buyer).await?;
+    left(buyer, stays).await?;
 
     buyer::show("the final state", &without_catalog(last));
     println!(
@@ -90,7 +98,7 @@ async fn trade(buyer: &Buyer, day: NaiveDate) -> anyhow::Result<()> {
 transaction {id}
 order       {order}: ACTIVE, {QUANTITY} kWh from Beta for {TOTAL} USD
 match       {WINNER}, score {SCORE}
-stock       {LEFT} kWh of it are left; confirming twice sold once"
+stock       {stays} kWh of it are left; confirming twice sold once"
     );
     Ok(())
 }
@@ -102,14 +110,14 @@ fn active(state: &Value, order: &str) -> anyhow::Result<()> {
     expect_number(state, "/order/quote/price/value", TOTAL)
 }
 
-async fn left(buyer: &Buyer) -> anyhow::Result<()> {
+async fn left(buyer: &Buyer, stays: &str) -> anyhow::Result<()> {
     let catalog = buyer.catalog().await?;
     let providers = array(&catalog, "/catalog/providers");
     let offers =
         providers.flat_map(|provider| array(provider, "/items")).flat_map(|item| array(item, "/offers"));
     let offer = offers.into_iter().find(|offer| offer["id"] == WINNER);
     let offer = offer.with_context(|| format!("{WINNER} is not in the catalog of the CDS"))?;
-    expect_number(offer, "/maxQuantity", LEFT)
+    expect_number(offer, "/maxQuantity", stays)
 }
 
 fn array<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> + use<'a> {

@@ -32,7 +32,7 @@ impl Server {
     pub async fn start_on(database: String) -> Self {
         let config = Config::from_env(&Env::of([("MATCHING_DATABASE_URL", &database)])).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let channel = channel(listener.local_addr().unwrap(), DEADLINE).unwrap();
+        let channel = channel(listener.local_addr().unwrap().into(), DEADLINE).unwrap();
         let (stop, tasks) = (Stop::new(), Tasks::new());
         let serving = p2p_matching::serve(config, listener, stop.clone());
         tasks.spawn(async { serving.await.unwrap() });

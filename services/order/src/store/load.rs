@@ -122,7 +122,7 @@ pub(super) async fn load(tx: &DatabaseTransaction, periods: Periods, ops: &[Op])
     // What another writer has made meanwhile.
     lock(tx, periods, &missing(&new, &loaded), &mut loaded).await?;
     drop(scopes);
-    loaded.deliveries = deliveries;
+    loaded.deliveries = deliveries::lock(tx, deliveries).await?;
     inbox(tx, ops, &mut loaded).await?;
     orders_and_quotes(tx, ops, &mut loaded).await?;
     Ok(loaded)

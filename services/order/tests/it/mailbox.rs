@@ -4,7 +4,7 @@ use p2p_proto::order::*;
 
 use crate::system::{BAP, System, outgoing, received};
 
-async fn send(system: &System, gateway: &Gateway, message: &str, seen: i64) -> SendResponse {
+pub async fn send(system: &System, gateway: &Gateway, message: &str, seen: i64) -> SendResponse {
     let request = SendRequest {
         gateway: Some(gateway.clone()),
         bap_id: BAP.into(),

@@ -11,3 +11,4 @@ mod mailbox;
 mod matching;
 mod ordering;
 mod system;
+mod two_services;

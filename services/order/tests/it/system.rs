@@ -23,6 +23,7 @@ pub struct System {
     pub matching: FakeMatching,
     pub database: String,
     pub channel: Channel,
+    env: Env,
     stop: Stop,
 }
 
@@ -58,8 +59,6 @@ impl System {
         let matching_address = listener.local_addr().unwrap().to_string();
         let server = Server::builder().add_service(MatchingServiceServer::new(matching.clone()));
         tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
         let env = Env::of([
             ("ORDER_DATABASE_URL", &database),
             ("CATALOG_ADDR", &catalog_address),
@@ -69,15 +68,15 @@ impl System {
             ("SWEEP_INTERVAL_SECONDS", "1"),
         ]);
         let stop = Stop::new();
-        tokio::spawn(serve(Config::from_env(&env).unwrap(), listener, stop.clone()));
-        let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+        let channel = started(&env, &stop).await;
         Self {
             mailbox: MailboxServiceClient::new(channel.clone()),
             orders: OrderServiceClient::new(channel.clone()),
-            database,
             channel,
             catalog,
             matching,
+            database,
+            env,
             stop,
         }
     }
@@ -89,6 +88,11 @@ impl System {
     pub async fn history(&self, order: &str) -> Result<GetOrderHistoryResponse, tonic::Status> {
         let request = GetOrderHistoryRequest { order_id: order.into() };
         Ok(self.orders.clone().get_order_history(request).await?.into_inner())
+    }
+
+    /// The mailbox of another order service on the same database.
+    pub async fn another(&self) -> MailboxServiceClient<Channel> {
+        MailboxServiceClient::new(started(&self.env, &self.stop).await)
     }
 
     pub async fn join(&self, id: &str) -> Gateway {
@@ -267,6 +271,13 @@ impl System {
         let request = ClaimRequest { gateway: Some(gateway.clone()), limit: 100 };
         self.mailbox.clone().claim(request).await.unwrap().into_inner()
     }
+}
+
+async fn started(env: &Env, stop: &Stop) -> Channel {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(serve(Config::from_env(env).unwrap(), listener, stop.clone()));
+    Channel::from_shared(format!("http://{address}")).unwrap().connect_lazy()
 }
 
 pub fn now() -> Option<Timestamp> {

@@ -1,21 +1,25 @@
 //! What all gRPC servers and clients of ours have in common.
 
+mod channel;
 mod health;
+mod replicas;
+mod targets;
 mod traced;
 mod whole;
 
+pub use channel::{Deadline, DeadlineChannel, channel};
+pub use targets::{Targets, TargetsError};
 pub use traced::Traced;
 pub use whole::Whole;
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use p2p_proto::FILE_DESCRIPTOR_SET;
 use sea_orm::DatabaseConnection;
 use tokio::net::TcpListener;
 use tonic::{
-    Request, Status,
-    service::{Interceptor, Routes, interceptor::InterceptedService},
-    transport::{Endpoint, Server, server::TcpIncoming},
+    service::Routes,
+    transport::{Server, server::TcpIncoming},
 };
 
 use self::{health::Readiness, traced::TracedServer};
@@ -25,7 +29,6 @@ const HEALTH: &str = "grpc.health.v1.Health";
 const REFLECTION_V1: &str = "grpc.reflection.v1.ServerReflection";
 const REFLECTION_V1ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 const KEEPALIVE: Duration = Duration::from_secs(20);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Serves the routes with health and reflection (v1 and v1alpha, with comments) until `stop`, then lets calls
 /// under way end. `services` are the full names of what the routes serve.
@@ -65,33 +68,4 @@ fn reflection<'a>(services: &[&str]) -> tonic_reflection::server::Builder<'a> {
         .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         .with_service_name(HEALTH);
     services.iter().fold(builder, |builder, name| builder.with_service_name(*name))
-}
-
-/// A client's channel: every call carries its deadline to the server.
-pub type DeadlineChannel = InterceptedService<Traced<Whole>, Deadline>;
-
-/// Puts the same deadline on every call.
-#[derive(Debug, Clone, Copy)]
-pub struct Deadline(Duration);
-
-impl Interceptor for Deadline {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        request.set_timeout(self.0);
-        Ok(request)
-    }
-}
-
-/// A channel to a program of ours that connects when it is first used and again whenever it must.
-///
-/// # Errors
-/// When the address is none.
-pub fn channel(address: SocketAddr, deadline: Duration) -> Result<DeadlineChannel, tonic::transport::Error> {
-    let channel = Endpoint::from_shared(format!("http://{address}"))?
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(deadline)
-        .tcp_nodelay(true)
-        .http2_keep_alive_interval(KEEPALIVE)
-        .keep_alive_while_idle(true)
-        .connect_lazy();
-    Ok(InterceptedService::new(Traced::client(Whole(channel)), Deadline(deadline)))
 }

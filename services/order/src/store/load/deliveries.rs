@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
 use uuid::Uuid;
 
 use super::super::{
     op::Op,
     row::{self, Lease},
-    sql,
 };
 use crate::{
     domain::{GatewayId, MarkResult, TransactionKey},
@@ -28,7 +27,7 @@ impl LoadedDelivery {
     }
 }
 
-/// The open ones that are marked with a refusal, or get their text.
+/// The open ones that are marked with a refusal, or get their text: to learn which trades they belong to.
 pub(super) async fn read(
     tx: &DatabaseTransaction,
     ops: &[Op],
@@ -45,11 +44,30 @@ pub(super) async fn read(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let statement = sql(
+    find(tx, ids, "").await
+}
+
+/// The same under the locks of their trades, and locked themselves: another process may have marked them since.
+pub(super) async fn lock(
+    tx: &DatabaseTransaction,
+    read: HashMap<Uuid, LoadedDelivery>,
+) -> Result<HashMap<Uuid, LoadedDelivery>, Error> {
+    if read.is_empty() {
+        return Ok(read);
+    }
+    find(tx, read.into_keys().collect(), "ORDER BY id FOR UPDATE").await
+}
+
+async fn find(
+    tx: &DatabaseTransaction,
+    ids: Vec<Uuid>,
+    lock: &str,
+) -> Result<HashMap<Uuid, LoadedDelivery>, Error> {
+    let text = format!(
         "SELECT id, bap_id, transaction_id, lease_gateway, lease_incarnation, event_id IS NOT NULL AS has_text
-         FROM orders.outbox WHERE id = ANY($1::uuid[]) AND status = 'PENDING'",
-        [ids.into()],
+         FROM orders.outbox WHERE id = ANY($1::uuid[]) AND status = 'PENDING' {lock}"
     );
+    let statement = Statement::from_sql_and_values(DbBackend::Postgres, text, [ids.into()]);
     let mut found = HashMap::new();
     for row in tx.query_all_raw(statement).await? {
         let lease = Lease {

@@ -13,15 +13,16 @@ use http_body_util::{BodyExt, Full};
 use tonic::{
     body::Body,
     codegen::{
-        Service, StdError,
-        http::{Request, Response},
+        Bytes, Service, StdError,
+        http::{Request, Response, request::Parts},
     },
-    transport::Channel,
 };
+
+use super::channel::Way;
 
 /// A channel for calls with one message.
 #[derive(Debug, Clone)]
-pub struct Whole(pub(super) Channel);
+pub struct Whole(pub(super) Way);
 
 impl Service<Request<Body>> for Whole {
     type Response = Response<Body>;
@@ -29,17 +30,28 @@ impl Service<Request<Body>> for Whole {
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, StdError>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), StdError>> {
-        self.0.poll_ready(context).map_err(Into::into)
+        match &mut self.0 {
+            Way::One(channel) => channel.poll_ready(context).map_err(Into::into),
+            Way::Many(_) => Poll::Ready(Ok(())),
+        }
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         // The one that is ready makes the call; a clone has to become so.
         let next = self.0.clone();
-        let mut channel = std::mem::replace(&mut self.0, next);
+        let way = std::mem::replace(&mut self.0, next);
         Box::pin(async move {
             let (parts, body) = request.into_parts();
             let message = body.collect().await?.to_bytes();
-            Ok(channel.call(Request::from_parts(parts, Body::new(Full::new(message)))).await?)
+            match way {
+                Way::One(mut channel) => Ok(channel.call(whole(parts, message)).await?),
+                Way::Many(replicas) => replicas.call(parts, message).await,
+            }
         })
     }
+}
+
+/// The request as it is sent.
+pub(super) fn whole(parts: Parts, message: Bytes) -> Request<Body> {
+    Request::from_parts(parts, Body::new(Full::new(message)))
 }

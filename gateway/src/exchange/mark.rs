@@ -10,18 +10,24 @@ use p2p_runtime::failpoint;
 use tonic::Status;
 
 use super::Exchange;
+use crate::metrics;
 
-/// Reports that wait to be sent.
+/// Reports that wait to be sent, each with the callback that it is about, as a label.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Marks(Arc<Mutex<Vec<DeliveryMark>>>);
+pub(super) struct Marks(Arc<Mutex<Vec<(Option<&'static str>, DeliveryMark)>>>);
 
 impl Marks {
-    /// Puts a report with the others.
+    /// Puts a report about a request with the others.
     pub fn push(&self, mark: DeliveryMark) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(mark);
+        self.push_callback(None, mark);
     }
 
-    fn take(&self) -> Vec<DeliveryMark> {
+    /// Puts a report about a callback with the others.
+    pub fn push_callback(&self, callback: Option<&'static str>, mark: DeliveryMark) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((callback, mark));
+    }
+
+    fn take(&self) -> Vec<(Option<&'static str>, DeliveryMark)> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -52,11 +58,15 @@ impl Exchange {
         if marks.is_empty() {
             return Ok(());
         }
-        let request = MarkRequest { gateway: Some(self.gateway()?), marks: marks.clone() };
+        let request = MarkRequest {
+            gateway: Some(self.gateway()?),
+            marks: marks.iter().map(|(_, mark)| mark.clone()).collect(),
+        };
         if let Err(error) = self.services.mailbox.clone().mark(request).await {
-            marks.into_iter().for_each(|mark| self.marks.push(mark));
+            marks.into_iter().for_each(|(callback, mark)| self.marks.push_callback(callback, mark));
             return Err(error);
         }
+        marks.iter().for_each(|(callback, mark)| metrics::stored(*callback, mark));
         failpoint!("gateway.report.marked");
         Ok(())
     }

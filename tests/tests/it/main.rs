@@ -14,6 +14,7 @@ mod drain;
 mod ending;
 mod giving_up;
 mod jsonpath;
+mod metrics;
 mod programs;
 mod quantities;
 mod races;

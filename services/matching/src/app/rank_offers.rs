@@ -1,12 +1,13 @@
 //! Ranks offers by price, trust and time fit.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Instant};
 
 use p2p_domain::{ProviderId, Trust};
 
 use crate::{
     domain::{Policy, Ranked, Request, rank},
     error::Error,
+    metrics,
     store::Store,
 };
 
@@ -27,7 +28,9 @@ pub async fn rank_offers(store: &Store, policy: &Policy, request: &Request) -> R
     let providers: BTreeSet<_> = request.candidates().iter().map(|c| c.provider_id.clone()).collect();
     let providers = Vec::from_iter(providers);
     let known = store.trust_in(&providers).await?;
+    let began = Instant::now();
     let ranked = rank(policy, request, &known);
+    metrics::ranked(began.elapsed(), request.candidates().len(), ranked.len());
     let with_trust = |provider: ProviderId| {
         let trust = known.of(&provider);
         (provider, trust)

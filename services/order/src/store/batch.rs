@@ -17,8 +17,11 @@ use super::{
 };
 use crate::{
     config::Periods,
-    domain::{Answer, Decision, GatewayId, Intent, Next, Received, Refusal, Reply, TransactionKey, Verdict},
+    domain::{
+        Answer, Decision, GatewayId, Intent, Next, Received, Refusal, Reply, Status, TransactionKey, Verdict,
+    },
     error::Error,
+    metrics,
 };
 
 /// Commits all operations in one transaction; from the start again when it lost a race.
@@ -43,9 +46,10 @@ async fn attempt(
 ) -> Result<Vec<Result<Done, Error>>, Error> {
     let transaction = db.begin().await?;
     match decide_and_save(&transaction, periods, ops).await {
-        Ok(done) => {
+        Ok((done, moves)) => {
             failpoint!("order.batch.written");
             postgres::commit(transaction).await?;
+            moves.into_iter().for_each(metrics::moved);
             Ok(done)
         }
         Err(error) => {
@@ -55,16 +59,17 @@ async fn attempt(
     }
 }
 
+/// Answers, and the states that orders came into.
 async fn decide_and_save(
     transaction: &DatabaseTransaction,
     periods: Periods,
     ops: &[Op],
-) -> Result<Vec<Result<Done, Error>>, Error> {
+) -> Result<(Vec<Result<Done, Error>>, Vec<Status>), Error> {
     let loaded = load(transaction, periods, ops).await?;
     let mut batch = Batch { loaded, writes: Writes::default() };
     let done = ops.iter().map(|op| batch.decide(op)).collect();
     save(transaction, periods, &batch.loaded, &batch.writes).await?;
-    Ok(done)
+    Ok((done, batch.moves()))
 }
 
 struct Batch {
@@ -73,6 +78,16 @@ struct Batch {
 }
 
 impl Batch {
+    /// The states that orders came into: where an order was made, and where it stands if that is elsewhere.
+    fn moves(&self) -> Vec<Status> {
+        let made = self.writes.orders.iter().map(|order| order.state.status());
+        let moved = self.writes.moved.iter().filter_map(|(id, (scope, from))| {
+            let now = self.loaded.order(scope, *id).ok()?.state.status();
+            (now != *from).then_some(now)
+        });
+        made.chain(moved).collect()
+    }
+
     fn decide(&mut self, op: &Op) -> Result<Done, Error> {
         match op {
             Op::Record(record) => self.record(record).map(Done::Recorded),

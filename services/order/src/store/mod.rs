@@ -7,6 +7,7 @@ mod dead;
 mod ends;
 mod json;
 mod load;
+mod measure;
 mod op;
 mod read;
 mod row;
@@ -35,7 +36,7 @@ pub struct Store {
 impl Store {
     /// Starts the writer, which takes nothing new from `stop` on.
     pub fn start(db: DatabaseConnection, periods: Periods, tasks: &Tasks, stop: Stop) -> Self {
-        let writer = Writer::start(writer::Batches { db: db.clone(), periods }, tasks, stop);
+        let writer = Writer::start("order", writer::Batches { db: db.clone(), periods }, tasks, stop);
         Self { db, periods, writer }
     }
 }

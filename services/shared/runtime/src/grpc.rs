@@ -1,8 +1,10 @@
 //! What all gRPC servers and clients of ours have in common.
 
+mod measured;
 mod traced;
 mod whole;
 
+pub use measured::Measured;
 pub use traced::Traced;
 pub use whole::Whole;
 
@@ -18,7 +20,8 @@ use tonic::{
 };
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-use crate::{Stop, Tasks, unless_stalled};
+use crate::{Stop, Tasks, metrics, unless_stalled};
+use measured::MeasuredServer;
 use traced::TracedServer;
 
 const HEALTH: &str = "grpc.health.v1.Health";
@@ -53,6 +56,7 @@ pub async fn serve(
     let server = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .layer(TracedServer)
+        .layer(MeasuredServer)
         .add_routes(routes)
         .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
     unless_stalled(&stop, server).await?;
@@ -76,6 +80,7 @@ async fn watch_database(reporter: HealthReporter, db: DatabaseConnection, stop: 
         let alive = timeout(HEALTH_TIMEOUT, db.ping()).await.is_ok_and(|ping| ping.is_ok());
         let status = if alive { ServingStatus::Serving } else { ServingStatus::NotServing };
         reporter.set_service_status("", status).await;
+        metrics::dependency("postgresql", alive);
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(HEALTH_INTERVAL) => {}
@@ -84,7 +89,7 @@ async fn watch_database(reporter: HealthReporter, db: DatabaseConnection, stop: 
 }
 
 /// A client's channel: every call carries its deadline to the server.
-pub type DeadlineChannel = InterceptedService<Traced<Whole>, Deadline>;
+pub type DeadlineChannel = InterceptedService<Traced<Measured<Whole>>, Deadline>;
 
 /// Puts the same deadline on every call.
 #[derive(Debug, Clone, Copy)]
@@ -109,5 +114,5 @@ pub fn channel(address: SocketAddr, deadline: Duration) -> Result<DeadlineChanne
         .http2_keep_alive_interval(KEEPALIVE)
         .keep_alive_while_idle(true)
         .connect_lazy();
-    Ok(InterceptedService::new(Traced::client(Whole(channel)), Deadline(deadline)))
+    Ok(InterceptedService::new(Traced::client(Measured::client(Whole(channel))), Deadline(deadline)))
 }

@@ -60,6 +60,11 @@ impl Scraped {
         Self { text, samples }
     }
 
+    /// The lines about a metric.
+    fn lines(&self, name: &str) -> String {
+        self.text.lines().filter(|line| line.contains(name)).collect::<Vec<_>>().join("\n")
+    }
+
     /// The sum of the series that have these labels; none when there is none.
     fn sum(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let found = self.samples.iter().filter(|sample| sample.has(name, labels)).map(|sample| sample.value);
@@ -71,7 +76,7 @@ impl Scraped {
 async fn becomes(programs: &Programs, program: &str, name: &str, labels: &[(&str, &str)], value: f64) {
     until(&format!("{name}{labels:?} of {program} to be {value}"), async || {
         let scraped = Scraped::of(programs, program).await;
-        if scraped.sum(name, labels) == Some(value) { Ok(()) } else { Err(scraped.text) }
+        if scraped.sum(name, labels) == Some(value) { Ok(()) } else { Err(scraped.lines(name)) }
     })
     .await;
 }
@@ -364,7 +369,10 @@ async fn a_callback_that_is_given_up_counts_once_and_one_that_expires_too() {
         if age > Some(1.0) { Ok(()) } else { Err(format!("{age:?}")) }
     })
     .await;
-    programs.tables.change("UPDATE orders.outbox SET expires_at = now() WHERE status = 'PENDING'").await;
+    programs
+        .tables
+        .change("UPDATE orders.outbox SET expires_at = now(), due_at = now() WHERE status = 'PENDING'")
+        .await;
     counted("order", "dead", 1.0).await;
     becomes(&programs, "order", "beckn_outbox_dead", &[], 2.0).await;
     counted("gateway", "dead", 1.0).await;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     load::{Loaded, load},
-    op::{Begin, Begun, Compose, Done, Finish, Mark, Op, Record, Recorded, Send, Sent},
+    op::{Begin, Begun, Compose, Done, Finish, Mark, Marked, Op, Record, Recorded, Send, Sent},
     row::{EventRow, InboxRow, InboxStatus, Lease, OutboxRow},
     save::{Writes, save},
 };
@@ -67,8 +67,13 @@ async fn decide_and_save(
 ) -> Result<(Vec<Result<Done, Error>>, Vec<Status>), Error> {
     let loaded = load(transaction, periods, ops).await?;
     let mut batch = Batch { loaded, writes: Writes::default() };
-    let done = ops.iter().map(|op| batch.decide(op)).collect();
-    save(transaction, periods, &batch.loaded, &batch.writes).await?;
+    let mut done: Vec<_> = ops.iter().map(|op| batch.decide(op)).collect();
+    let lost = save(transaction, periods, &batch.loaded, &batch.writes).await?;
+    for (op, done) in ops.iter().zip(&mut done) {
+        if let (Op::Mark(mark), Ok(Done::Marked(marked))) = (op, done) {
+            marked.lost = mark.marks.iter().map(|(id, _)| *id).filter(|id| lost.contains(id)).collect();
+        }
+    }
     Ok((done, batch.moves()))
 }
 
@@ -206,15 +211,15 @@ impl Batch {
         Ok(Sent { delivery: Some(delivery), buyer_seq: buyer_seq + 1 })
     }
 
-    fn mark(&mut self, mark: &Mark) -> Vec<i64> {
-        let mut seqs = Vec::new();
+    fn mark(&mut self, mark: &Mark) -> Marked {
+        let mut marked = Marked::default();
         for (id, result) in &mark.marks {
             if result.refusal().is_some() {
-                seqs.push(self.loaded.refused(*id, &mark.gateway));
+                marked.buyer_seqs.push(self.loaded.refused(*id, &mark.gateway));
             }
             self.writes.marks.push((*id, mark.gateway.clone(), result.clone()));
         }
-        seqs
+        marked
     }
 
     /// What was said to the same message before.

@@ -20,7 +20,7 @@ use sea_orm::{DatabaseConnection, DbBackend, Statement, Value};
 pub use claim::Claimed;
 pub use dead::DeadLetter;
 pub use ends::Untold;
-pub use op::{Begin, Compose, Finish, Mark, Perform, Performed, Record, Recorded, Send, Settle};
+pub use op::{Begin, Compose, Finish, Mark, Marked, Perform, Performed, Record, Recorded, Send, Settle};
 pub use read::{Event, EventPage, EventQuery, OrderPage, TransactionPage, TransactionRow};
 
 use crate::config::Periods;

@@ -75,7 +75,7 @@ async fn answer(app: &App, service: &'static str, roles: Option<[&'static str; 2
 
 /// Whether each service says that its database answers. Of several replicas one is asked that can be reached: a service
 /// is well while any of them is, for that is when trades are.
-async fn databases(app: &App) -> std::collections::BTreeMap<&'static str, bool> {
+pub async fn databases(app: &App) -> std::collections::BTreeMap<&'static str, bool> {
     let checks = app.services.channels.iter().map(|(name, channel)| async move {
         let mut client = HealthClient::new(channel.clone());
         let check = client.check(HealthCheckRequest { service: String::new() });

@@ -10,6 +10,7 @@ mod config;
 mod exchange;
 mod fields;
 mod health;
+mod metrics;
 mod named;
 mod observe;
 mod peers;
@@ -48,6 +49,9 @@ pub async fn serve(config: Config, listeners: Listeners, stop: Stop) -> anyhow::
     let (prosumer, cds) = (router::prosumer(app.clone()), router::cds(app.clone()));
     app.peers.serve_own(prosumer.clone(), cds.clone());
     app.exchange.start();
+    if p2p_runtime::metrics::is_on() {
+        tasks.spawn(metrics::watch(app.clone(), stop.clone()));
+    }
     let stopped = || stop.clone().cancelled_owned();
     let http = async {
         tokio::try_join!(

@@ -91,6 +91,7 @@ fn finish(router: Router<App>, app: App) -> Router {
             ApiError::new(StatusCode::METHOD_NOT_ALLOWED, format!("Cannot {method} {}", uri.path()))
         })
         .layer(middleware::from_fn(observe))
+        .layer(middleware::from_fn(p2p_runtime::metrics::measure))
         .with_state(app)
 }
 

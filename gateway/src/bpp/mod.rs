@@ -18,6 +18,7 @@ use crate::{
     },
     cds,
     exchange::Exchange,
+    metrics,
     services::broken,
 };
 
@@ -88,7 +89,7 @@ impl From<InvalidMessage> for Failed {
 
 /// Accepts an action.
 pub async fn accept(app: App, action: Action, body: String) -> Response {
-    app.exchange.accept(action, body).await
+    metrics::accepting(action, app.exchange.accept(action, body)).await
 }
 
 /// Reads what an action asks for, and what there is to say to it.

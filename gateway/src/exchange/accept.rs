@@ -22,6 +22,7 @@ use crate::{
         Ack, Action, Context, Envelope, ErrorBody, Invalid, acknowledgement, code, rejection, seed::request,
     },
     bpp::{self, Plan, Wish},
+    metrics,
     observe::{current_request_id, facts, in_trade},
     reply::{json_text, sentence_of, status_of},
     transaction::Way,
@@ -199,7 +200,8 @@ impl Exchange {
         let Some(verdict) = verdict.filter(|_| outcome != Outcome::Conflict) else {
             let why = "this message_id was used before for another message";
             let nack = Ack::new(self.clock.now(), Some(ErrorBody::new(code::INVALID, why)));
-            return Ok(rejected(StatusCode::CONFLICT, Some(envelope.raw_context), nack));
+            let answer = rejected(StatusCode::CONFLICT, Some(envelope.raw_context), nack);
+            return Ok(metrics::acknowledged(answer, true, Outcome::Conflict));
         };
         let at = utc(verdict.timestamp.ok_or_else(|| Status::internal("a verdict without a timestamp"))?)?;
         let error = verdict.refusal.map(|refusal| ErrorBody::new(&refusal.code, refusal.message));
@@ -215,12 +217,15 @@ impl Exchange {
             millis = u64::try_from(accepted_at.elapsed().as_millis()).unwrap_or(u64::MAX),
             "answered"
         );
-        Ok(json_text(StatusCode::OK, acknowledgement(Some(envelope.raw_context), Ack::new(at, error))))
+        let refused = error.is_some();
+        let answer =
+            json_text(StatusCode::OK, acknowledgement(Some(envelope.raw_context), Ack::new(at, error)));
+        Ok(metrics::acknowledged(answer, refused, outcome))
     }
 
     fn unreadable(&self, invalid: Invalid) -> Response {
         let nack = Ack::new(self.clock.now(), Some(ErrorBody::new(code::INVALID, invalid.why)));
-        rejected(StatusCode::BAD_REQUEST, invalid.context.as_deref(), nack)
+        metrics::unreadable(rejected(StatusCode::BAD_REQUEST, invalid.context.as_deref(), nack))
     }
 
     /// Nothing is known to be committed: the sender may repeat the message as it was.
@@ -232,7 +237,7 @@ impl Exchange {
             _ => (StatusCode::SERVICE_UNAVAILABLE, code::INTERNAL),
         };
         let nack = Ack::new(self.clock.now(), Some(ErrorBody::new(code, sentence_of(status))));
-        rejected(http, Some(envelope.raw_context), nack)
+        metrics::unavailable(rejected(http, Some(envelope.raw_context), nack))
     }
 }
 

@@ -22,6 +22,7 @@ use super::{Exchange, deliver::Sent, lease::Leased};
 use crate::{
     beckn::{Action, Context, Envelope, ErrorBody, seed::order::Callback},
     bpp::{self, Plan, Reading, Said},
+    metrics,
     observe::facts,
     services::broken,
     transaction::Way,
@@ -240,6 +241,7 @@ impl Exchange {
 
     /// Delivers a callback that is committed, when it is due.
     pub(super) fn deliver_reply(&self, accepted: &Accepted, delivery_id: String, reply: OutgoingMessage) {
+        metrics::accepted(&reply.action);
         self.transactions.note(Way::Outbound, &reply.message_id, &reply.action, self.clock.now());
         let sent = Sent {
             delivery_id,

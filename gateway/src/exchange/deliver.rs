@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     beckn::{ErrorBody, PeerAnswer, code},
+    metrics,
     peers::{Answered, PeerError},
     transaction::Step,
 };
@@ -133,6 +134,7 @@ impl Exchange {
 
     async fn deliver_callback(&self, sent: Sent) {
         failpoint!("gateway.deliver.{}.due", sent.action);
+        let (callback, began) = (metrics::callback(&sent.action), Instant::now());
         let answered = self.peers.post(&sent.uri, &sent.body).await;
         failpoint!("gateway.deliver.{}.posted", sent.action);
         let mark = match answered {
@@ -140,7 +142,8 @@ impl Exchange {
             Ok(answer) => after_refusal(sent, &answer),
             Err(error) => again_or_dead(sent, None, error.to_string(), SCHEDULE.len()),
         };
-        self.marks.push(mark);
+        metrics::attempted(callback, &mark, began.elapsed());
+        self.marks.push_callback(callback, mark);
     }
 
     /// Makes a request whose client waits for the answer. It goes on when the client has gone away.

@@ -1,7 +1,7 @@
 //! Reports of deliveries: gathered, and sent many at once.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -10,19 +10,37 @@ use p2p_runtime::failpoint;
 use tonic::Status;
 
 use super::Exchange;
+use crate::metrics;
+
+/// A report of a delivery.
+#[derive(Debug)]
+struct Report {
+    /// The callback that it is about, as a label; none for a request.
+    callback: Option<&'static str>,
+    mark: DeliveryMark,
+}
 
 /// Reports that wait to be sent.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Marks(Arc<Mutex<Vec<DeliveryMark>>>);
+pub(super) struct Marks(Arc<Mutex<Vec<Report>>>);
 
 impl Marks {
-    /// Puts a report with the others.
+    /// Puts a report about a request with the others.
     pub fn push(&self, mark: DeliveryMark) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(mark);
+        self.push_callback(None, mark);
     }
 
-    fn take(&self) -> Vec<DeliveryMark> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Puts a report about a callback with the others.
+    pub fn push_callback(&self, callback: Option<&'static str>, mark: DeliveryMark) {
+        self.waiting().push(Report { callback, mark });
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<Report>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self) -> Vec<Report> {
+        std::mem::take(&mut *self.waiting())
     }
 }
 
@@ -48,15 +66,21 @@ pub(super) fn dead(delivery_id: String, error: String, refusal: Option<Refusal>)
 impl Exchange {
     /// Reports all that waits. What cannot be reported waits on; when its lease lapses it is delivered again.
     pub(super) async fn report(&self) -> Result<(), Status> {
-        let marks = self.marks.take();
-        if marks.is_empty() {
+        let reports = self.marks.take();
+        if reports.is_empty() {
             return Ok(());
         }
-        let request = MarkRequest { gateway: Some(self.gateway()?), marks: marks.clone() };
-        if let Err(error) = self.services.mailbox.clone().mark(request).await {
-            marks.into_iter().for_each(|mark| self.marks.push(mark));
-            return Err(error);
-        }
+        let marks = reports.iter().map(|report| report.mark.clone()).collect();
+        let request = MarkRequest { gateway: Some(self.gateway()?), marks };
+        let marked = match self.services.mailbox.clone().mark(request).await {
+            Ok(marked) => marked.into_inner(),
+            Err(error) => {
+                self.marks.waiting().extend(reports);
+                return Err(error);
+            }
+        };
+        let stored = |report: &&Report| !marked.lost_ids.contains(&report.mark.delivery_id);
+        reports.iter().filter(stored).for_each(|report| metrics::stored(report.callback, &report.mark));
         failpoint!("gateway.report.marked");
         Ok(())
     }

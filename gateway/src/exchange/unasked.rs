@@ -13,6 +13,7 @@ use super::{Exchange, conclude::written, lease::Leased, mark::dead};
 use crate::{
     beckn::{Action, Context, Envelope, seed::order::Callback},
     bpp::Reading,
+    metrics,
     services::broken,
     transaction::Way,
 };
@@ -30,7 +31,10 @@ impl Exchange {
                 Ok(composed) => exchange.deliver(composed.into(), Instant::now()),
                 Err(error) if error.code() == Code::Internal => {
                     tracing::error!(action, message_id, transaction_id, %error, "a buyer cannot be told");
-                    exchange.marks.push(dead(id, error.message().to_owned(), None));
+                    exchange.marks.push_callback(
+                        metrics::callback(&action),
+                        dead(id, error.message().to_owned(), None),
+                    );
                 }
                 Err(error) => {
                     tracing::warn!(action, message_id, transaction_id, %error, "a buyer is told later");
@@ -49,6 +53,7 @@ impl Exchange {
         };
         let answer = self.services.mailbox.clone().compose(request).await?.into_inner();
         failpoint!("gateway.unasked.{}.stored", delivery.action);
+        metrics::accepted(&delivery.action);
         self.transactions.note(Way::Outbound, &delivery.message_id, &delivery.action, self.clock.now());
         answer.delivery.ok_or_else(|| Status::unavailable("Compose without a delivery"))
     }

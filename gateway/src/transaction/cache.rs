@@ -15,7 +15,10 @@ use fred::{
     types::{Value, scripts::Script},
 };
 use p2p_domain::TransactionId;
-use p2p_runtime::trace::{self, KeyValue, SpanKind};
+use p2p_runtime::{
+    metrics,
+    trace::{self, KeyValue, SpanKind},
+};
 
 use super::{
     note::Note,
@@ -96,11 +99,11 @@ fn key(transaction: &TransactionId) -> String {
     format!("txn:{transaction}")
 }
 
-/// A command in its span (semantic conventions, "Redis").
+/// A command, or a pipeline of one kind, in its span and with its duration (semantic conventions, "Redis").
 async fn command<T>(name: &'static str, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let attributes =
         || vec![KeyValue::new("db.system.name", "redis"), KeyValue::new("db.operation.name", name)];
-    trace::within(name, SpanKind::Client, attributes, work).await
+    metrics::operation("redis", name, trace::within(name, SpanKind::Client, attributes, work)).await
 }
 
 /// The field that holds what is set aside for a part.
@@ -232,22 +235,22 @@ impl Cache {
     /// Forgets all states.
     pub async fn clear(&self) -> Result<(), Error> {
         let client = self.client()?;
-        let members: Vec<String> = client.smembers(ALL).await?;
+        let members: Vec<String> = command("SMEMBERS", client.smembers(ALL)).await?;
         for some in members.chunks(TRIM_SAMPLE) {
             let keys: Vec<String> = some.iter().map(|member| format!("txn:{member}")).collect();
             let pipeline = client.pipeline();
             for key in keys {
                 pipeline.del::<(), _>(key).await?;
             }
-            let _: Vec<Value> = pipeline.all().await?;
+            let _: Vec<Value> = command("DEL", pipeline.all()).await?;
         }
-        client.del(ALL).await
+        command("DEL", client.del(ALL)).await
     }
 
     /// Takes a sample of `txn:all` and removes those whose state has lapsed.
     pub async fn trim(&self) -> Result<(), Error> {
         let client = self.client()?;
-        let members: Vec<String> = client.srandmember(ALL, Some(TRIM_SAMPLE)).await?;
+        let members: Vec<String> = command("SRANDMEMBER", client.srandmember(ALL, Some(TRIM_SAMPLE))).await?;
         if members.is_empty() {
             return Ok(());
         }
@@ -255,14 +258,14 @@ impl Cache {
         for member in &members {
             pipeline.exists::<(), _>(format!("txn:{member}")).await?;
         }
-        let there: Vec<i64> = pipeline.all().await?;
+        let there: Vec<i64> = command("EXISTS", pipeline.all()).await?;
         let lapsed: Vec<String> = members
             .into_iter()
             .zip(there)
             .filter(|(_, there)| *there == 0)
             .map(|(member, _)| member)
             .collect();
-        if lapsed.is_empty() { Ok(()) } else { client.srem(ALL, lapsed).await }
+        if lapsed.is_empty() { Ok(()) } else { command("SREM", client.srem(ALL, lapsed)).await }
     }
 
     /// Notes for observers: a message at `msg:{direction}:{message_id}`, a field per action; a transaction in
@@ -287,7 +290,7 @@ impl Cache {
         if !transactions.is_empty() {
             pipeline.sadd::<(), _, _>(ALL, transactions).await?;
         }
-        let _: Vec<Value> = pipeline.all().await?;
+        let _: Vec<Value> = command("HSET", pipeline.all()).await?;
         Ok(())
     }
 }

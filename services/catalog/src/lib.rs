@@ -5,6 +5,7 @@ mod config;
 pub mod domain;
 mod error;
 mod grpc;
+mod metrics;
 pub mod store;
 
 pub use config::{Config, Picking};

@@ -5,6 +5,7 @@ mod config;
 mod domain;
 mod error;
 mod grpc;
+mod metrics;
 mod store;
 
 pub use config::{Config, ConfigError};

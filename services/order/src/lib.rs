@@ -6,6 +6,7 @@ mod config;
 mod domain;
 mod error;
 mod grpc;
+mod metrics;
 mod store;
 
 pub use config::Config;
@@ -44,6 +45,10 @@ pub async fn serve(config: Config, listener: TcpListener, stop: Stop) -> anyhow:
     tasks.spawn(sweep.with_context(trace::untraced()));
     let reconcile = app.clone().reconcile_until_stopped(config.reconcile_interval, stop.clone());
     tasks.spawn(reconcile.with_context(trace::untraced()));
+    if p2p_runtime::metrics::is_on() {
+        let measure = app.store.clone().measure_until_stopped(stop.clone());
+        tasks.spawn(measure.with_context(trace::untraced()));
+    }
     let routes = Routes::new(OrderServiceServer::new(app.clone()))
         .add_service(MailboxServiceServer::new(app).max_decoding_message_size(config.message_limit));
     transport::serve(

@@ -17,6 +17,7 @@ mod explain;
 mod giving_up;
 mod jsonpath;
 mod load;
+mod metrics;
 mod programs;
 mod quantities;
 mod races;

@@ -108,6 +108,8 @@ pub struct Programs {
     variables: BTreeMap<&'static str, String>,
     /// Where the replicas of each service listen, by variable.
     listen: BTreeMap<&'static str, Vec<SocketAddr>>,
+    /// Where each program serves its metrics, by its name; the others do not.
+    metrics: BTreeMap<&'static str, String>,
 }
 
 impl Programs {
@@ -131,7 +133,7 @@ impl Programs {
             ("RUST_LOG", "warn,p2p_gateway=info".into()),
         ]);
         variables.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        let mut programs = Self { tables, variables, listen: listen.into() };
+        let mut programs = Self { tables, variables, listen: listen.into(), metrics: BTreeMap::new() };
         for (_, variable) in SERVICES {
             let addresses: Vec<String> = programs.listen[variable].iter().map(ToString::to_string).collect();
             programs.called_at(variable, &addresses);
@@ -149,12 +151,34 @@ impl Programs {
         &self.listen[variable]
     }
 
+    /// The same, with metrics of all.
+    pub fn measured(mut self) -> Self {
+        let place = |name| (name, format!("127.0.0.1:{}", free_port().unwrap()));
+        self.metrics = ["gateway", "catalog", "matching", "order"].map(place).into();
+        self
+    }
+
+    /// Where a program serves its metrics.
+    pub fn metrics_of(&self, name: &str) -> String {
+        format!("http://{}/metrics", self.metrics[name])
+    }
+
+    /// Starts a program that does not start. Answers what it says.
+    pub async fn refused(&self, name: &'static str, variable: &str, value: &str) -> String {
+        let mut command = self.command(name);
+        let ended = command.env(variable, value).stderr(Stdio::piped()).output();
+        let output = timeout(PATIENCE, ended).await.expect("it ends").unwrap();
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
     fn command(&self, name: &'static str) -> Command {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
         let log = std::fs::File::options().create(true).append(true).open(log_of(name)).unwrap();
         let mut command = Command::new(binary(name));
         // Not where an .env may lie.
         command.env_clear().current_dir(folder).envs(&self.variables);
+        command.env("METRICS_ADDR", self.metrics.get(name).map_or("off", String::as_str));
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).kill_on_drop(true);
         command
     }

@@ -55,7 +55,7 @@ async fn is_whole(collector: &Collector, action: &str) -> Span {
         beneath.iter().any(|span| span.attributes.get(name).is_some_and(|found| found == value))
     };
     assert!(has("db.system.name", "postgresql") && has("db.system.name", "redis"), "{action}");
-    assert!(has("rpc.response.status_code", "Ok") && has("messaging.system", "beckn"), "{action}");
+    assert!(has("rpc.response.status_code", "OK") && has("messaging.system", "beckn"), "{action}");
     asked
 }
 

@@ -16,7 +16,8 @@ use super::{Store, Tx, pick::Runs};
 use crate::{
     Error,
     config::Picking,
-    domain::{Changes, Command, Reservation},
+    domain::{Changes, Command, Movement, Reservation},
+    metrics,
 };
 
 /// Commits stock commands in one transaction.
@@ -32,15 +33,22 @@ impl Commit for Batches {
 
     async fn commit(&self, commands: &[Command]) -> Result<Answers<Self>, Error> {
         let (picking, commands): (_, Arc<[Command]>) = (self.picking, commands.into());
-        postgres::transact(&self.db, |transaction| {
+        let (answers, moves) = postgres::transact(&self.db, |transaction| {
             let commands = Arc::clone(&commands);
             Box::pin(async move { attempt(Tx(transaction), picking, &commands).await })
         })
-        .await
+        .await?;
+        moves.into_iter().for_each(metrics::moved);
+        Ok(answers)
     }
 }
 
-async fn attempt(tx: Tx<'_>, picking: Picking, commands: &[Command]) -> Result<Answers<Batches>, Error> {
+/// Answers, and what each command that moved something has moved.
+async fn attempt(
+    tx: Tx<'_>,
+    picking: Picking,
+    commands: &[Command],
+) -> Result<(Answers<Batches>, Vec<Movement>), Error> {
     let found = match picking {
         Picking::Locked => Runs::default(),
         #[cfg(feature = "planted-bugs")]
@@ -48,11 +56,17 @@ async fn attempt(tx: Tx<'_>, picking: Picking, commands: &[Command]) -> Result<A
     };
     let before = tx.lock(commands).await?;
     let mut after = before.clone();
-    let answers = commands.iter().map(|command| after.decide(command).map_err(Error::from)).collect();
+    let (mut answers, mut moves) = (Vec::with_capacity(commands.len()), Vec::new());
+    for command in commands {
+        let known = after.reservations.get(&command.order()).cloned();
+        let answer = after.decide(command);
+        moves.extend(answer.as_ref().ok().and_then(|answer| Movement::of(command, known.as_ref(), answer)));
+        answers.push(answer.map_err(Error::from));
+    }
     let changes = Changes::between(&before, &after);
     let runs = tx.pick(&changes, found).await?;
     tx.save(&changes, &runs).await?;
-    Ok(answers)
+    Ok((answers, moves))
 }
 
 impl Store {

@@ -49,7 +49,7 @@ impl Store {
     pub async fn start(config: &Config, tasks: &Tasks, stop: Stop) -> Result<Self, Error> {
         let db = postgres::connect(&config.database).await?;
         let batches = batch::Batches { db: db.clone(), picking: config.picking };
-        Ok(Self { db, commands: Writer::start(batches, tasks, stop) })
+        Ok(Self { db, commands: Writer::start("catalog", batches, tasks, stop) })
     }
 
     /// The pool, whose health is the service's.

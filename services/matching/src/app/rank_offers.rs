@@ -1,6 +1,6 @@
 //! Ranks offers by price, trust and time fit.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Instant};
 
 use chrono::{DateTime, Utc};
 use p2p_domain::{ProviderId, Trust};
@@ -9,6 +9,7 @@ use crate::{
     app::Notebook,
     domain::{Decision, Policy, Ranked, Request, Trade, rank},
     error::Error,
+    metrics,
     store::Store,
 };
 
@@ -45,7 +46,9 @@ pub async fn rank_offers(
     let providers: BTreeSet<_> = request.candidates().iter().map(|c| c.provider_id.clone()).collect();
     let providers = Vec::from_iter(providers);
     let known = store.trust_in(&providers).await?;
+    let began = Instant::now();
     let ranked = rank(policy, request, &known);
+    metrics::ranked(began.elapsed(), request.candidates().len(), ranked.len());
     if let Some(Choice { trade, at, notebook }) = choice {
         notebook.note(Decision::of(trade, at, *policy, request, &ranked));
     }

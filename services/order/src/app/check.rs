@@ -18,6 +18,7 @@ use super::{App, catalog::failed};
 use crate::{
     domain::{Discrepancy, Order, Repair, Reservation, Reserved, compare},
     error::Error,
+    metrics,
 };
 
 const PAGE: u32 = 1_000;
@@ -79,6 +80,7 @@ impl App {
 
     async fn reconcile(&self) -> Result<(), Error> {
         let checked = self.check(self.quiet).await?;
+        metrics::reconciled(checked.violations.len(), self.clock.now());
         for Violation { rule, what } in &checked.violations {
             tracing::error!(rule, what, "an invariant is violated");
         }

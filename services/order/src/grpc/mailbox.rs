@@ -20,7 +20,7 @@ use super::{decode, encode};
 use crate::{
     app::{App, Begin},
     domain::{Intent, TransactionKey},
-    store::{self, EventQuery},
+    store::{self, EventQuery, Marked},
 };
 
 const MOST_CLAIMED: u32 = 1_000;
@@ -153,8 +153,9 @@ impl MailboxService for App {
     }
 
     async fn mark(&self, request: Request<MarkRequest>) -> Result<Response<MarkResponse>, Status> {
-        let buyer_seqs = self.store.mark(decode::mark(request.into_inner())?).await?;
-        Ok(Response::new(MarkResponse { buyer_seqs }))
+        let Marked { buyer_seqs, lost } = self.store.mark(decode::mark(request.into_inner())?).await?;
+        let lost_ids = lost.iter().map(ToString::to_string).collect();
+        Ok(Response::new(MarkResponse { buyer_seqs, lost_ids }))
     }
 
     async fn list_dead(

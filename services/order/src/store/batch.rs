@@ -11,14 +11,17 @@ use uuid::Uuid;
 
 use super::{
     load::{Loaded, load},
-    op::{Begin, Begun, Compose, Done, Finish, Mark, Op, Record, Recorded, Send, Sent},
+    op::{Begin, Begun, Compose, Done, Finish, Mark, Marked, Op, Record, Recorded, Send, Sent},
     row::{EventRow, InboxRow, InboxStatus, Lease, OutboxRow},
     save::{Writes, save},
 };
 use crate::{
     config::Periods,
-    domain::{Answer, Decision, GatewayId, Intent, Next, Received, Refusal, Reply, TransactionKey, Verdict},
+    domain::{
+        Answer, Decision, GatewayId, Intent, Next, Received, Refusal, Reply, Status, TransactionKey, Verdict,
+    },
     error::Error,
+    metrics,
 };
 
 /// Commits all operations in one transaction; from the start again when it lost a race.
@@ -43,9 +46,10 @@ async fn attempt(
 ) -> Result<Vec<Result<Done, Error>>, Error> {
     let transaction = db.begin().await?;
     match decide_and_save(&transaction, periods, ops).await {
-        Ok(done) => {
+        Ok((done, moves)) => {
             failpoint!("order.batch.written");
             postgres::commit(transaction).await?;
+            moves.into_iter().for_each(metrics::moved);
             Ok(done)
         }
         Err(error) => {
@@ -55,16 +59,22 @@ async fn attempt(
     }
 }
 
+/// Answers, and the states that orders came into.
 async fn decide_and_save(
     transaction: &DatabaseTransaction,
     periods: Periods,
     ops: &[Op],
-) -> Result<Vec<Result<Done, Error>>, Error> {
+) -> Result<(Vec<Result<Done, Error>>, Vec<Status>), Error> {
     let loaded = load(transaction, periods, ops).await?;
     let mut batch = Batch { loaded, writes: Writes::default() };
-    let done = ops.iter().map(|op| batch.decide(op)).collect();
-    save(transaction, periods, &batch.loaded, &batch.writes).await?;
-    Ok(done)
+    let mut done: Vec<_> = ops.iter().map(|op| batch.decide(op)).collect();
+    let lost = save(transaction, periods, &batch.loaded, &batch.writes).await?;
+    for (op, done) in ops.iter().zip(&mut done) {
+        if let (Op::Mark(mark), Ok(Done::Marked(marked))) = (op, done) {
+            marked.lost = mark.marks.iter().map(|(id, _)| *id).filter(|id| lost.contains(id)).collect();
+        }
+    }
+    Ok((done, batch.moves()))
 }
 
 struct Batch {
@@ -73,6 +83,16 @@ struct Batch {
 }
 
 impl Batch {
+    /// The states that orders came into: where an order was made, and where it stands if that is elsewhere.
+    fn moves(&self) -> Vec<Status> {
+        let made = self.writes.orders.iter().map(|order| order.state.status());
+        let moved = self.writes.moved.iter().filter_map(|(id, (scope, from))| {
+            let now = self.loaded.order(scope, *id).ok()?.state.status();
+            (now != *from).then_some(now)
+        });
+        made.chain(moved).collect()
+    }
+
     fn decide(&mut self, op: &Op) -> Result<Done, Error> {
         match op {
             Op::Record(record) => self.record(record).map(Done::Recorded),
@@ -191,15 +211,15 @@ impl Batch {
         Ok(Sent { delivery: Some(delivery), buyer_seq: buyer_seq + 1 })
     }
 
-    fn mark(&mut self, mark: &Mark) -> Vec<i64> {
-        let mut seqs = Vec::new();
+    fn mark(&mut self, mark: &Mark) -> Marked {
+        let mut marked = Marked::default();
         for (id, result) in &mark.marks {
             if result.refusal().is_some() {
-                seqs.push(self.loaded.refused(*id, &mark.gateway));
+                marked.buyer_seqs.push(self.loaded.refused(*id, &mark.gateway));
             }
             self.writes.marks.push((*id, mark.gateway.clone(), result.clone()));
         }
-        seqs
+        marked
     }
 
     /// What was said to the same message before.

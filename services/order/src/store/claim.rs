@@ -11,6 +11,7 @@ use super::{Store, millis, row, sql};
 use crate::{
     domain::{Delivery, GatewayId, InboxKey, Received, TransactionKey, Unsolicited},
     error::Error,
+    metrics,
 };
 
 /// What a gateway has taken over.
@@ -87,10 +88,13 @@ impl Store {
     async fn bury_expired(&self) -> Result<(), Error> {
         let statement = sql(
             "UPDATE orders.outbox SET status = 'DEAD', last_error = 'expired', updated_at = now()
-             WHERE status = 'PENDING' AND due_at <= now() AND expires_at <= now() AND lease_until <= now()",
+             WHERE status = 'PENDING' AND due_at <= now() AND expires_at <= now() AND lease_until <= now()
+             RETURNING action",
             [],
         );
-        self.db.execute_raw(statement).await?;
+        for expired in self.db.query_all_raw(statement).await? {
+            metrics::expired(&expired.try_get::<String>("", "action")?);
+        }
         Ok(())
     }
 

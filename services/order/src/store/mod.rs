@@ -8,6 +8,7 @@ mod ends;
 mod history;
 mod json;
 mod load;
+mod measure;
 mod op;
 mod read;
 mod row;
@@ -20,7 +21,7 @@ use sea_orm::{DatabaseConnection, DbBackend, Statement, Value};
 pub use claim::Claimed;
 pub use dead::{DeadLetter, DeadPage};
 pub use ends::Untold;
-pub use op::{Begin, Compose, Finish, Mark, Perform, Performed, Record, Recorded, Send, Settle};
+pub use op::{Begin, Compose, Finish, Mark, Marked, Perform, Performed, Record, Recorded, Send, Settle};
 pub use read::{Event, EventPage, EventQuery, OrderPage, TransactionPage, TransactionRow};
 
 use crate::config::Periods;
@@ -36,7 +37,7 @@ pub struct Store {
 impl Store {
     /// Starts the writer, which takes nothing new from `stop` on.
     pub fn start(db: DatabaseConnection, periods: Periods, tasks: &Tasks, stop: Stop) -> Self {
-        let writer = Writer::start(writer::Batches { db: db.clone(), periods }, tasks, stop);
+        let writer = Writer::start("order", writer::Batches { db: db.clone(), periods }, tasks, stop);
         Self { db, periods, writer }
     }
 }

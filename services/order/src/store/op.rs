@@ -109,6 +109,15 @@ pub struct Mark {
     pub marks: Vec<(Uuid, MarkResult)>,
 }
 
+/// What was noted of them.
+#[derive(Debug, Clone, Default)]
+pub struct Marked {
+    /// The buyer_seq of each mark with a refusal; 0 when its delivery was lost.
+    pub buyer_seqs: Vec<i64>,
+    /// Deliveries that the gateway no longer held, or that had ended otherwise.
+    pub lost: Vec<Uuid>,
+}
+
 /// Something that is done with an order and that no message asks for.
 #[derive(Debug, Clone)]
 pub struct Perform {
@@ -171,7 +180,7 @@ pub(super) enum Done {
     Begun(Box<Answer<Begun>>),
     Finished(Uuid),
     Sent(Sent),
-    Marked(Vec<i64>),
+    Marked(Marked),
     Performed(Performed),
     Settled(Box<Order>),
     Composed,

@@ -2,7 +2,7 @@
 
 mod outbox;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use p2p_domain::OrderId;
@@ -46,12 +46,13 @@ impl Writes {
     }
 }
 
+/// Answers the deliveries whose marks changed nothing.
 pub(super) async fn save(
     tx: &DatabaseTransaction,
     periods: Periods,
     loaded: &Loaded,
     writes: &Writes,
-) -> Result<(), Error> {
+) -> Result<HashSet<Uuid>, Error> {
     let mut new = Parts::default();
     counters(&mut new, loaded, writes);
     events(&mut new, &writes.events);
@@ -67,10 +68,9 @@ pub(super) async fn save(
     moved(&mut changed, loaded, &writes.moved)?;
     outbox::mark(&mut changed, &writes.marks);
     outbox::compose(&mut changed, &writes.composed);
-    if !changed.execute(tx).await? {
-        return Err(Error::LostRace);
-    }
-    Ok(())
+    let touched = changed.execute_counting(tx).await?.ok_or(Error::LostRace)?;
+    let meant = writes.inbox_status.len() + writes.moved.len() + writes.marks.len() + writes.composed.len();
+    if touched == meant { Ok(HashSet::new()) } else { outbox::lost(tx, &writes.marks).await }
 }
 
 fn counters(parts: &mut Parts, loaded: &Loaded, writes: &Writes) {

@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::{
     Store, batch,
     op::{
-        Begin, Begun, Compose, Done, Finish, Mark, Op, Perform, Performed, Record, Recorded, Send, Sent,
-        Settle,
+        Begin, Begun, Compose, Done, Finish, Mark, Marked, Op, Perform, Performed, Record, Recorded, Send,
+        Sent, Settle,
     },
 };
 use crate::{
@@ -107,11 +107,11 @@ impl Store {
         self.delivery(id).await
     }
 
-    /// Notes how deliveries went. Answers the buyer_seq of each mark with a refusal.
+    /// Notes how deliveries went.
     ///
     /// # Errors
     /// When it is not known to be stored.
-    pub async fn mark(&self, mark: Mark) -> Result<Vec<i64>, Error> {
-        submit!(self, Mark(mark), Done::Marked(seqs) => seqs)
+    pub async fn mark(&self, mark: Mark) -> Result<Marked, Error> {
+        submit!(self, Mark(mark), Done::Marked(marked) => marked)
     }
 }

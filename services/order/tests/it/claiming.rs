@@ -66,6 +66,31 @@ async fn a_gateway_that_lost_its_lease_changes_nothing() {
     assert_eq!(p2p_proto::reason(&error).as_deref(), Some("LEASE_LOST"), "it is done");
 }
 
+/// Deliveries of which a mark noted nothing.
+async fn lost(system: &System, gateway: &Gateway, id: &str, result: delivery_mark::Result) -> Vec<String> {
+    let mark = DeliveryMark { delivery_id: id.to_owned(), result: Some(result) };
+    let request = MarkRequest { gateway: Some(gateway.clone()), marks: vec![mark] };
+    system.mailbox.clone().mark(request).await.unwrap().into_inner().lost_ids
+}
+
+#[tokio::test]
+async fn a_gateway_is_told_which_of_its_marks_noted_nothing() {
+    let system = System::start().await;
+    let (a, b) = (system.join("a").await, system.join("b").await);
+    let id = &system.record(&a, received("discover", "t", "m-1")).await.delivery_id;
+    system.mailbox.clone().leave(LeaveRequest { gateway: Some(a.clone()) }).await.unwrap();
+    assert_eq!(system.claim(&b).await.deliveries.len(), 1);
+    let delivered = || delivery_mark::Result::Delivered(delivery_mark::Delivered::default());
+    let dead = delivery_mark::Result::Dead(delivery_mark::Dead::default());
+    assert_eq!(lost(&system, &a, id, delivered()).await, [id.as_str()]);
+    assert!(lost(&system, &b, id, delivered()).await.is_empty());
+    assert!(
+        lost(&system, &b, id, delivered()).await.is_empty(),
+        "it is noted, though its answer may be lost"
+    );
+    assert_eq!(lost(&system, &b, id, dead).await, [id.as_str()]);
+}
+
 async fn begun_again(system: &System, gateway: &Gateway, init: &ReceivedMessage) -> BeginResponse {
     system.try_init(gateway, init.clone(), 30, true).await.unwrap()
 }

@@ -9,7 +9,7 @@ use std::{collections::VecDeque, fmt::Display, future::Future};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    Stop, Tasks,
+    Stop, Tasks, metrics,
     trace::{self, Context, FutureExt},
 };
 
@@ -65,10 +65,10 @@ impl<C: Commit> Clone for Writer<C> {
 }
 
 impl<C: Commit> Writer<C> {
-    /// Starts a writer. From `stop` on it takes nothing new; what waits is still written.
-    pub fn start(commit: C, tasks: &Tasks, stop: Stop) -> Self {
+    /// Starts a writer, known by its name in metrics. From `stop` on it takes nothing new; what waits is still written.
+    pub fn start(name: &'static str, commit: C, tasks: &Tasks, stop: Stop) -> Self {
         let (sender, receiver) = mpsc::channel(MOST_WAITING);
-        tasks.spawn(write(commit, receiver, stop));
+        tasks.spawn(write(name, commit, receiver, stop));
         Self(sender)
     }
 
@@ -87,7 +87,12 @@ impl<C: Commit> Writer<C> {
     }
 }
 
-async fn write<C: Commit>(commit: C, mut receiver: mpsc::Receiver<Waiting<C>>, stop: Stop) {
+async fn write<C: Commit>(
+    name: &'static str,
+    commit: C,
+    mut receiver: mpsc::Receiver<Waiting<C>>,
+    stop: Stop,
+) {
     let mut waiting = Vec::with_capacity(MOST_IN_GROUP);
     loop {
         let received = tokio::select! {
@@ -103,7 +108,8 @@ async fn write<C: Commit>(commit: C, mut receiver: mpsc::Receiver<Waiting<C>>, s
         let (operations, callers): (Vec<_>, Vec<_>) = waiting.drain(..).unzip();
         let (served, callers): (Vec<_>, Vec<_>) = callers.into_iter().unzip();
         let group = trace::shared("group commit", &served);
-        let done = commit_all(&commit, &operations).with_context(group.clone().unwrap_or_default()).await;
+        let done =
+            commit_all(name, &commit, &operations).with_context(group.clone().unwrap_or_default()).await;
         if let Some(group) = &group {
             trace::end(group);
         }
@@ -115,12 +121,15 @@ async fn write<C: Commit>(commit: C, mut receiver: mpsc::Receiver<Waiting<C>>, s
 }
 
 /// Commits all, or in halves what cannot be committed together. Answers are in the order of the operations.
-async fn commit_all<C: Commit>(commit: &C, operations: &[C::Operation]) -> Answers<C> {
+async fn commit_all<C: Commit>(name: &'static str, commit: &C, operations: &[C::Operation]) -> Answers<C> {
     let mut answers = Vec::with_capacity(operations.len());
     let mut parts = VecDeque::from([operations]);
     while let Some(part) = parts.pop_front() {
         match commit.commit(part).await {
-            Ok(done) => answers.extend(done),
+            Ok(done) => {
+                metrics::group(name, part.len());
+                answers.extend(done);
+            }
             Err(error) if part.len() <= 1 || error.hits_all() => {
                 answers.extend(part.iter().map(|_| Err(error.clone())));
             }
@@ -212,7 +221,7 @@ mod tests {
     /// Submits operations. The first is under way alone until all wait; then so many commits may be tried.
     async fn submit(doubling: &Doubling, operations: Range<u32>, permits: usize) -> Vec<Result<u32, Broken>> {
         let tasks = Tasks::new();
-        let writer = Writer::start(doubling.clone(), &tasks, Stop::new());
+        let writer = Writer::start("doubling", doubling.clone(), &tasks, Stop::new());
         let (answers, mut received) = mpsc::channel(1_024);
         for operation in operations {
             let (writer, answers) = (writer.clone(), answers.clone());
@@ -245,7 +254,7 @@ mod tests {
     async fn a_writer_that_is_stopped_writes_what_waits_though_callers_stay() {
         let doubling = Doubling::new();
         let (tasks, stop) = (Tasks::new(), Stop::new());
-        let writer = Writer::start(doubling.clone(), &tasks, stop.clone());
+        let writer = Writer::start("doubling", doubling.clone(), &tasks, stop.clone());
         let (answer, ()) = tokio::join!(writer.submit(1), async {
             tokio::task::yield_now().await;
             stop.cancel();

@@ -2,12 +2,14 @@
 
 mod channel;
 mod health;
+mod measured;
 mod replicas;
 mod targets;
 mod traced;
 mod whole;
 
 pub use channel::{Deadline, DeadlineChannel, channel};
+pub use measured::Measured;
 pub use targets::{Targets, TargetsError};
 pub use traced::Traced;
 pub use whole::Whole;
@@ -22,7 +24,7 @@ use tonic::{
     transport::{Server, server::TcpIncoming},
 };
 
-use self::{health::Readiness, traced::TracedServer};
+use self::{health::Readiness, measured::MeasuredServer, traced::TracedServer};
 use crate::{Stop, Tasks, unless_stalled};
 
 const HEALTH: &str = "grpc.health.v1.Health";
@@ -53,6 +55,7 @@ pub async fn serve(
     let server = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .layer(TracedServer)
+        .layer(MeasuredServer)
         .add_routes(routes)
         .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
     unless_stalled(&stop, server).await?;

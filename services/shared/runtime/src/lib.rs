@@ -1,10 +1,11 @@
-//! How a program lives and dies: environment, logs, traces, PostgreSQL, group commit, gRPC, health, shutdown.
+//! How a program lives and dies: environment, logs, traces, metrics, PostgreSQL, group commit, gRPC, health, shutdown.
 
 pub mod env;
 pub mod failpoint;
 pub mod group;
 pub mod grpc;
 mod logs;
+pub mod metrics;
 pub mod postgres;
 mod program;
 mod tasks;

@@ -11,7 +11,7 @@ use std::{future::Future, pin::Pin, time::Duration};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
 
 use crate::{
-    Env, EnvError, failpoint,
+    Env, EnvError, failpoint, metrics,
     trace::{self, KeyValue, SpanKind},
 };
 
@@ -73,18 +73,23 @@ pub async fn connect(config: &Config) -> Result<DatabaseConnection, DbErr> {
         .sqlx_logging(false)
         .map_sqlx_postgres_opts(|options| options.options(SERVER_SETTINGS));
     let mut db = Database::connect(options).await?;
-    db.set_metric_callback(trace::statement);
+    db.set_metric_callback(|statement| {
+        trace::statement(statement);
+        metrics::statement(statement);
+    });
+    metrics::watch_pool(&db);
     Ok(db)
 }
 
-/// Commits, in a span of its own: it waits for the disk, and no statement tells of it.
+/// Commits, in a span and with a duration of its own: it waits for the disk, and no statement tells of it.
 ///
 /// # Errors
 /// The database's.
 pub async fn commit(transaction: DatabaseTransaction) -> Result<(), DbErr> {
     let attributes =
         || vec![KeyValue::new("db.system.name", "postgresql"), KeyValue::new("db.operation.name", "COMMIT")];
-    trace::within("COMMIT", SpanKind::Client, attributes, transaction.commit()).await
+    let commit = trace::within("COMMIT", SpanKind::Client, attributes, transaction.commit());
+    metrics::operation("postgresql", "COMMIT", commit).await
 }
 
 /// A boxed future that borrows the transaction.

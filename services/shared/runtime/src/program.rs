@@ -8,7 +8,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{Env, Stop, logs, trace};
+use crate::{Env, Stop, logs, metrics, trace};
 
 const GRACE_SECONDS: u64 = 10;
 const CLIENT_PATIENCE: Duration = Duration::from_secs(5);
@@ -46,7 +46,12 @@ where
         let _within = runtime.enter();
         trace::start(&env, name)?
     };
-    let result = runtime.block_on(until_drained(name, program, env, grace));
+    let result = runtime.block_on(async {
+        let operations = metrics::serve(&env, name).await?;
+        let result = until_drained(name, program, env, grace).await;
+        operations.end().await;
+        result
+    });
     tracing.end();
     runtime.shutdown_background();
     result

@@ -1,12 +1,16 @@
 //! Writes what is to be delivered, its text where that was made later, and how deliveries went.
 
+use std::collections::HashSet;
+
 use p2p_runtime::postgres::{Parts, column};
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use uuid::Uuid;
 
-use super::super::{millis, row::OutboxRow};
+use super::super::{millis, row::OutboxRow, sql};
 use crate::{
     config::Periods,
     domain::{GatewayId, MarkResult},
+    error::Error,
 };
 
 /// New rows. Those that somebody holds are leased until they are due, and a lease longer.
@@ -62,13 +66,38 @@ pub(super) fn compose(parts: &mut Parts, rows: &[(Uuid, Uuid, String)]) {
     );
 }
 
+/// Deliveries that are not as their marks say: somebody else held them, or they had ended otherwise.
+pub(super) async fn lost(
+    tx: &DatabaseTransaction,
+    rows: &[(Uuid, GatewayId, MarkResult)],
+) -> Result<HashSet<Uuid>, Error> {
+    let statement = sql(
+        "SELECT k.id FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[]) AS k (id, gateway, incarnation, status)
+         LEFT JOIN orders.outbox o ON o.id = k.id AND o.lease_gateway = k.gateway
+                                  AND o.lease_incarnation = k.incarnation AND o.status = k.status
+         WHERE o.id IS NULL",
+        [
+            column(rows, |(id, _, _)| *id),
+            column(rows, |(_, gateway, _)| gateway.id.clone()),
+            column(rows, |(_, gateway, _)| gateway.incarnation),
+            column(rows, status),
+        ],
+    );
+    let found = tx.query_all_raw(statement).await?;
+    found.iter().map(|found| Ok(found.try_get("", "id")?)).collect()
+}
+
+fn status((_, _, result): &(Uuid, GatewayId, MarkResult)) -> String {
+    let status = match result {
+        MarkResult::Delivered(_) => "DELIVERED",
+        MarkResult::Retry(..) => "PENDING",
+        MarkResult::Dead(..) => "DEAD",
+    };
+    status.to_owned()
+}
+
 /// Results of deliveries, where the marking gateway still has the lease. A retry gives the lease up.
 pub(super) fn mark(parts: &mut Parts, rows: &[(Uuid, GatewayId, MarkResult)]) {
-    let status = |(_, _, result): &(Uuid, GatewayId, MarkResult)| match result {
-        MarkResult::Delivered(_) => "DELIVERED".to_owned(),
-        MarkResult::Retry(..) => "PENDING".to_owned(),
-        MarkResult::Dead(..) => "DEAD".to_owned(),
-    };
     let error = |(_, _, result): &(Uuid, GatewayId, MarkResult)| match result {
         MarkResult::Delivered(_) => String::new(),
         MarkResult::Retry(_, error) | MarkResult::Dead(error, _) => error.clone(),

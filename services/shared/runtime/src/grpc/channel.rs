@@ -8,13 +8,13 @@ use tonic::{
     transport::{Channel, Endpoint, Error},
 };
 
-use super::{Targets, Traced, Whole, replicas::Replicas};
+use super::{Measured, Targets, Traced, Whole, replicas::Replicas};
 
 const KEEPALIVE: Duration = Duration::from_secs(20);
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A client's channel: every call carries its deadline to the server.
-pub type DeadlineChannel = InterceptedService<Traced<Whole>, Deadline>;
+pub type DeadlineChannel = InterceptedService<Traced<Measured<Whole>>, Deadline>;
 
 /// Puts the same deadline on every call.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +44,7 @@ pub fn channel(targets: Targets, deadline: Duration) -> Result<DeadlineChannel, 
         Some(address) => Way::One(endpoint(address, deadline)?.connect_lazy()),
         None => Way::Many(Replicas::start(targets, deadline)),
     };
-    Ok(InterceptedService::new(Traced::client(Whole(way)), Deadline(deadline)))
+    Ok(InterceptedService::new(Traced::client(Measured::client(Whole(way))), Deadline(deadline)))
 }
 
 /// How one address is connected to.

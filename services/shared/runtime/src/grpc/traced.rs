@@ -16,6 +16,7 @@ use tonic::{
 };
 use tower::Layer;
 
+use super::measured;
 use crate::trace::{self, Context, FutureExt, KeyValue, Place, SpanKind};
 
 /// Calls that nobody wants to find in Jaeger.
@@ -113,7 +114,7 @@ fn conclude(context: &Context, headers: Option<&HeaderMap>) {
         None => Code::Unavailable,
     };
     let span = context.span();
-    span.set_attribute(KeyValue::new("rpc.response.status_code", format!("{code:?}")));
+    span.set_attribute(KeyValue::new("rpc.response.status_code", measured::name(code)));
     if code != Code::Ok {
         trace::failed(context, code.description());
     }

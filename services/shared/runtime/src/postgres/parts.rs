@@ -43,8 +43,16 @@ impl Parts {
     /// # Errors
     /// The database's.
     pub async fn execute(self, tx: &DatabaseTransaction) -> Result<bool, DbErr> {
+        Ok(self.execute_counting(tx).await?.is_some())
+    }
+
+    /// The same; answers how many rows all parts have touched. None: some part did not touch the rows that it must.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn execute_counting(self, tx: &DatabaseTransaction) -> Result<Option<usize>, DbErr> {
         if self.parts.is_empty() {
-            return Ok(true);
+            return Ok(Some(0));
         }
         let parts: Vec<String> = self
             .parts
@@ -56,14 +64,14 @@ impl Parts {
             (0..parts.len()).map(|at| format!("(SELECT count(*) FROM p{at}) AS p{at}")).collect();
         let text = format!("WITH {} SELECT {}", parts.join(", "), counts.join(", "));
         let statement = Statement::from_sql_and_values(DbBackend::Postgres, text, self.values);
-        let Some(counted) = tx.query_one_raw(statement).await? else { return Ok(false) };
-        for (at, rows) in self.exactly {
+        let Some(counted) = tx.query_one_raw(statement).await? else { return Ok(None) };
+        let touched = (0..self.parts.len()).map(|at| {
             let touched: i64 = counted.try_get("", &format!("p{at}"))?;
-            if usize::try_from(touched) != Ok(rows) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+            Ok(usize::try_from(touched).unwrap_or_default())
+        });
+        let touched: Vec<usize> = touched.collect::<Result<_, DbErr>>()?;
+        let enough = self.exactly.iter().all(|(at, rows)| touched.get(*at) == Some(rows));
+        Ok(enough.then(|| touched.iter().sum()))
     }
 }
 

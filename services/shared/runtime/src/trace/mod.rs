@@ -15,7 +15,8 @@ pub use opentelemetry::{
 };
 pub use sql::statement;
 
-pub(crate) use provider::start;
+pub(crate) use provider::{resource, start};
+pub(crate) use sql::verb;
 
 use std::{borrow::Cow, future::Future, sync::OnceLock, time::SystemTime};
 

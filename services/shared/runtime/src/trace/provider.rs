@@ -1,7 +1,7 @@
 //! Where spans go: over OTLP/gRPC to `OTEL_EXPORTER_OTLP_ENDPOINT`, many at once, by a thread of their own. What
 //! cannot be sent is dropped: nobody waits for a collector.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use opentelemetry::KeyValue;
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
@@ -19,17 +19,20 @@ const TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
 /// How long the end of a program waits for a collector.
 const LAST_EXPORT: Duration = Duration::from_secs(2);
 
+/// This start of the program.
+static INSTANCE: LazyLock<String> = LazyLock::new(|| Uuid::new_v4().to_string());
+
 /// Tracing, until it is ended.
 #[derive(Debug)]
 pub(crate) struct Tracing(SdkTracerProvider);
 
 /// What a program calls itself in traces and metrics (OpenTelemetry, "Resource"): its name, version, and an id of this
 /// start of it; beside them what `OTEL_RESOURCE_ATTRIBUTES` says.
-fn resource(name: &'static str) -> Resource {
+pub(crate) fn resource(name: &'static str) -> Resource {
     Resource::builder()
         .with_service_name(name)
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
-        .with_attribute(KeyValue::new("service.instance.id", Uuid::new_v4().to_string()))
+        .with_attribute(KeyValue::new("service.instance.id", INSTANCE.clone()))
         .build()
 }
 

@@ -33,6 +33,17 @@ pub fn statement(info: &Info<'_>) {
     });
 }
 
+/// What a statement does: one of five words.
+pub(crate) fn verb(text: &str) -> &'static str {
+    match summary(text).0 {
+        "SELECT" => "SELECT",
+        "INSERT" => "INSERT",
+        "UPDATE" => "UPDATE",
+        "DELETE" => "DELETE",
+        _ => "other",
+    }
+}
+
 /// What a statement does, and to which table first.
 fn summary(text: &str) -> (&str, &str) {
     let mut words = text.split_whitespace().map(|word| word.trim_matches(['(', ')', ',', ';']));

@@ -1,0 +1,150 @@
+//! What the gateway measures of Beckn, and whether what it leans on answers. Each is recorded by one line where it
+//! happens.
+
+use std::{
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
+
+use axum::response::Response;
+use p2p_proto::order::{DeliveryMark, Outcome, delivery_mark};
+use p2p_runtime::{
+    Stop,
+    metrics::{self, Counter, Histogram, KeyValue, OTHER},
+};
+use tokio::time::sleep;
+
+use crate::{app::App, beckn::Action, health};
+
+/// Between two looks at what the gateway leans on.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+static ACTIONS: LazyLock<Histogram<f64>> = LazyLock::new(|| {
+    metrics::durations(
+        "beckn.action.duration",
+        "From reading an action of Beckn to its acknowledgement, by verdict and outcome; verdict NONE: nothing was committed.",
+    )
+});
+static CALLBACKS: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    let help = "Callbacks: committed for delivery, and each stored result of an attempt to deliver one (a gateway); \
+                dead also when too old to be of use (order service).";
+    metrics::meter().u64_counter("beckn.callbacks").with_description(help).build()
+});
+static DELIVERIES: LazyLock<Histogram<f64>> = LazyLock::new(|| {
+    metrics::durations("beckn.delivery.duration", "One attempt to deliver a callback, by what it came to.")
+});
+
+/// What was said to an action, noted on the answer for [`accepting`].
+#[derive(Debug, Clone, Copy)]
+struct Said {
+    verdict: &'static str,
+    outcome: &'static str,
+}
+
+fn noted(mut answer: Response, verdict: &'static str, outcome: &'static str) -> Response {
+    answer.extensions_mut().insert(Said { verdict, outcome });
+    answer
+}
+
+/// The answer to an action that was committed, now or before; or to one whose id another message has.
+pub fn acknowledged(answer: Response, refused: bool, outcome: Outcome) -> Response {
+    let outcome = match outcome {
+        Outcome::Accepted => "accepted",
+        Outcome::Queued => "queued",
+        Outcome::Repeated => "repeated",
+        Outcome::Conflict | Outcome::Unspecified => "conflict",
+    };
+    noted(answer, if refused { "NACK" } else { "ACK" }, outcome)
+}
+
+/// The answer to what cannot be read.
+pub fn unreadable(answer: Response) -> Response {
+    noted(answer, "NACK", "unreadable")
+}
+
+/// The answer when nothing is known to be committed.
+pub fn unavailable(answer: Response) -> Response {
+    noted(answer, "NONE", "unavailable")
+}
+
+/// Measures an action until its acknowledgement.
+pub async fn accepting(action: Action, work: impl Future<Output = Response>) -> Response {
+    let began = Instant::now();
+    let answer = work.await;
+    if let Some(Said { verdict, outcome }) = answer.extensions().get().copied() {
+        let attributes = [
+            KeyValue::new("beckn.action", action.as_str()),
+            KeyValue::new("beckn.verdict", verdict),
+            KeyValue::new("beckn.outcome", outcome),
+        ];
+        ACTIONS.record(began.elapsed().as_secs_f64(), &attributes);
+    }
+    answer
+}
+
+/// A callback as a label; none for a request of our buyer's side.
+pub fn callback(action: &str) -> Option<&'static str> {
+    action.starts_with("on_").then(|| action.parse::<Action>().map_or(OTHER, Action::callback))
+}
+
+/// A callback is committed and will be delivered.
+pub fn accepted(action: &str) {
+    if let Some(action) = callback(action) {
+        count(action, "accepted");
+    }
+}
+
+/// What became of a delivery is stored.
+pub fn stored(callback: Option<&'static str>, mark: &DeliveryMark) {
+    if let (Some(action), Some(result)) = (callback, result(mark)) {
+        count(action, result);
+    }
+}
+
+/// One attempt to deliver a callback.
+pub fn attempted(callback: Option<&'static str>, mark: &DeliveryMark, took: Duration) {
+    if let (Some(action), Some(result)) = (callback, result(mark)) {
+        DELIVERIES.record(took.as_secs_f64(), &labels(action, result));
+    }
+}
+
+fn count(action: &'static str, result: &'static str) {
+    CALLBACKS.add(1, &labels(action, result));
+}
+
+fn labels(action: &'static str, result: &'static str) -> [KeyValue; 2] {
+    [KeyValue::new("beckn.action", action), KeyValue::new("beckn.result", result)]
+}
+
+fn result(mark: &DeliveryMark) -> Option<&'static str> {
+    Some(match mark.result.as_ref()? {
+        delivery_mark::Result::Delivered(_) => "delivered",
+        delivery_mark::Result::Retry(_) => "retried",
+        delivery_mark::Result::Dead(_) => "dead",
+    })
+}
+
+/// Looks at what the gateway leans on, again and again until `stop`.
+pub async fn watch(app: App, stop: Stop) {
+    loop {
+        let (services, redis) = tokio::join!(health::databases(&app), app.transactions.cache_answers());
+        metrics::dependency("redis", redis);
+        services.into_iter().for_each(|(name, answers)| metrics::dependency(name, answers));
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = sleep(LOOK_AGAIN) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::callback;
+
+    #[test]
+    fn only_callbacks_of_beckn_are_labels() {
+        assert_eq!(callback("on_select"), Some("on_select"));
+        assert_eq!(callback("on_anything"), Some("other"));
+        assert_eq!(callback("select"), None);
+    }
+}

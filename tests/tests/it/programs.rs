@@ -80,11 +80,13 @@ pub struct Place {
     id: &'static str,
     bap: u16,
     cds: u16,
+    metrics: u16,
 }
 
 impl Place {
     pub fn new(id: &'static str) -> Self {
-        Self { id, bap: free_port().unwrap(), cds: free_port().unwrap() }
+        let [bap, cds, metrics] = [(); 3].map(|()| free_port().unwrap());
+        Self { id, bap, cds, metrics }
     }
 
     pub fn client(&self) -> Client {
@@ -97,6 +99,8 @@ impl Place {
 pub struct Programs {
     pub tables: Tables,
     variables: BTreeMap<&'static str, String>,
+    /// Where each service serves its metrics.
+    metrics: [(&'static str, u16); 3],
 }
 
 impl Programs {
@@ -117,7 +121,8 @@ impl Programs {
             ("RUST_LOG", "warn,p2p_gateway=info".into()),
         ]);
         variables.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        Self { tables, variables }
+        let metrics = ["catalog", "matching", "order"].map(|name| (name, free_port().unwrap()));
+        Self { tables, variables, metrics }
     }
 
     fn command(&self, name: &'static str) -> Command {
@@ -130,6 +135,9 @@ impl Programs {
         let mut command = Command::new(binary(name));
         // Not where an .env may lie.
         command.env_clear().current_dir(folder).envs(&self.variables);
+        if let Some((_, port)) = self.metrics.iter().find(|(service, _)| *service == name) {
+            command.env("METRICS_ADDR", format!("127.0.0.1:{port}"));
+        }
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).kill_on_drop(true);
         command
     }
@@ -159,6 +167,12 @@ impl Programs {
         CatalogServiceClient::new(Channel::from_shared(address).unwrap().connect_lazy())
     }
 
+    /// Where the services and this gateway serve their metrics.
+    pub fn metrics(&self, gateway: &Place) -> [String; 4] {
+        let [catalog, matching, order] = self.metrics.map(|(_, port)| port);
+        [catalog, matching, order, gateway.metrics].map(|port| format!("http://127.0.0.1:{port}/metrics"))
+    }
+
     pub fn services(&self) -> [Program; 3] {
         ["catalog", "matching", "order"].map(|name| self.service(name))
     }
@@ -175,6 +189,7 @@ impl Programs {
         let mut command = self.command("gateway");
         command.env("GATEWAY_ID", place.id).env("CRASH_AT", point);
         command.env("BAP_PORT", place.bap.to_string()).env("CDS_PORT", place.cds.to_string());
+        command.env("METRICS_ADDR", format!("127.0.0.1:{}", place.metrics));
         Program { name: "gateway", child: command.spawn().unwrap() }
     }
 }

@@ -18,10 +18,8 @@ const OF_TESTS: [&str; 1] = ["TEST_DATABASE_URL"];
 /// In the table although no code of ours reads them: libraries do.
 const OF_LIBRARIES: [&str; 0] = [];
 /// Reads of a name that is not written there: each says which file, and which variables these are.
-const BY_OTHER_NAMES: [(&str, &str); 2] = [
-    ("deploy/local/src/up.rs: env.optional(name", "the URLs of the servers, to be handed on"),
-    ("migrations/src/roles.rs: env.optional(variable", "the services' database URLs, for their users"),
-];
+const BY_OTHER_NAMES: [(&str, &str); 1] =
+    [("migrations/src/roles.rs: env.optional(variable", "the services' database URLs, for their users")];
 const HEADER: [&str; 4] = ["variable", "unit or format", "default", "meaning"];
 /// What no program of ours is made of.
 const NO_SOURCES: [&str; 4] = ["target", "tests", "testkit", ".git"];

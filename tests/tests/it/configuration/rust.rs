@@ -45,16 +45,22 @@ pub fn reads(sources: &[Source]) -> (Vec<Read>, BTreeSet<String>) {
         for call in accessor.find_iter(&source.code) {
             let arguments = arguments(&source.code, call.end());
             let (Some(first), second) = (arguments.first(), arguments.get(1)) else { continue };
-            if let Some(variable) = variable(first) {
-                let default = second.and_then(|text| literal(text, &source.file, &constants));
-                reads.push(Read { variable, default, file: source.file.clone() });
+            let file = &source.file;
+            let read = |variable| Read {
+                variable,
+                default: second.and_then(|text| literal(text, file, &constants)),
+                file: file.clone(),
+            };
+            let before = &source.code[..call.start()];
+            if let Some(variable) = variable(first, file, &constants) {
+                reads.push(read(variable));
+            } else if let Some(each) = each_of(before, first, file, &constants) {
+                reads.extend(each.iter().filter_map(|name| variable(name, file, &constants)).map(read));
             } else if is_name(first) {
-                match reader(&source.code[..call.start()], first, second.map(String::as_str)) {
-                    Some((reader, Scope::File)) => {
-                        reads.extend(reads_through(&reader, source, &constants));
-                    }
+                match reader(before, first, second.map(String::as_str)) {
+                    Some((reader, Scope::File)) => reads.extend(reads_through(&reader, source, &constants)),
                     Some((reader, Scope::Workspace)) => readers.push(reader),
-                    None => drop(unclear.insert(format!("{}: {}{first}", source.file, call.as_str()))),
+                    None => drop(unclear.insert(format!("{file}: {}{first}", call.as_str()))),
                 }
             }
         }
@@ -75,6 +81,13 @@ enum Scope {
 fn reader(before: &str, variable: &str, default: Option<&str>) -> Option<(Reader, Scope)> {
     let opening = pattern!(r"(?:\bfn (\w+)(?:<[^>]*>)?\(([^)]*)\)|\blet (\w+) = (?:move )?\|([^|]*)\|)");
     let found = opening.captures_iter(before).last()?;
+    let whole = found.get(0)?;
+    let is_parameter = |parameters: &str| parameters.split([',', ':']).any(|part| part.trim() == variable);
+    // A closure without a name in between has a parameter of this name.
+    if pattern!(r"\|([^|]*)\|").captures_iter(&before[whole.end()..]).any(|closure| is_parameter(&closure[1]))
+    {
+        return None;
+    }
     let (name, parameters, scope) = match found.get(1) {
         Some(name) => (name, found.get(2)?, Scope::Workspace),
         None => (found.get(3)?, found.get(4)?, Scope::File),
@@ -90,13 +103,24 @@ fn reader(before: &str, variable: &str, default: Option<&str>) -> Option<(Reader
     Some((reader, scope))
 }
 
+/// The elements of a list that a closure in this statement is given one by one as `name`; none when it is no such
+/// name.
+fn each_of(before: &str, name: &str, file: &str, constants: &Constants) -> Option<Vec<String>> {
+    let statement = before.rsplit(';').next()?;
+    let closure = pattern!(r"(\[[^\]]*\]|[A-Z][A-Z0-9_]*)\s*\.\s*into_iter\(\)\s*\.\s*\w+\(\s*\|(\w+)\|");
+    let found = closure.captures_iter(statement).last().filter(|found| &found[2] == name)?;
+    let here = constants.get(&(file.to_owned(), found[1].to_owned()));
+    let list = here.map_or(&found[1], String::as_str).trim_matches(['[', ']']);
+    Some(list.split(',').map(|element| element.trim().to_owned()).collect())
+}
+
 fn reads_through(reader: &Reader, source: &Source, constants: &Constants) -> Vec<Read> {
     let call = Regex::new(&format!(r"\b{}\(", reader.name)).unwrap();
     let calls = call.find_iter(&source.code).map(|call| arguments(&source.code, call.end()));
     let reads = calls.filter_map(|arguments| {
         let default = reader.default.and_then(|place| arguments.get(place));
         Some(Read {
-            variable: variable(arguments.get(reader.variable)?)?,
+            variable: variable(arguments.get(reader.variable)?, &source.file, constants)?,
             default: default.and_then(|text| literal(text, &source.file, constants)),
             file: source.file.clone(),
         })
@@ -108,7 +132,7 @@ fn reads_through(reader: &Reader, source: &Source, constants: &Constants) -> Vec
 type Constants = BTreeMap<(String, String), String>;
 
 fn constants(sources: &[Source]) -> Constants {
-    let constant = pattern!(r"\bconst ([A-Z][A-Z0-9_]*): [^=;]+ =\s*([^;]+);");
+    let constant = pattern!(r"\bconst ([A-Z][A-Z0-9_]*): (?:\[[^\]]*\]|[^=;\[]+) =\s*([^;]+);");
     let mut constants = Constants::new();
     let mut ambiguous = BTreeSet::new();
     for source in sources {
@@ -158,11 +182,12 @@ fn literal(text: &str, file: &str, constants: &Constants) -> Option<String> {
     literal(value, file, constants)
 }
 
-fn variable(argument: &str) -> Option<String> {
-    let quoted = argument.strip_prefix('"')?.strip_suffix('"')?;
-    let fits = quoted.starts_with(|c: char| c.is_ascii_uppercase())
-        && quoted.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
-    fits.then(|| quoted.to_owned())
+/// The name of a variable, or a constant that is one.
+fn variable(argument: &str, file: &str, constants: &Constants) -> Option<String> {
+    let name = literal(argument, file, constants)?;
+    let fits = name.starts_with(|c: char| c.is_ascii_uppercase())
+        && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+    fits.then_some(name)
 }
 
 fn is_name(argument: &str) -> bool {
@@ -238,6 +263,9 @@ fn length_of_block(code: &str) -> usize {
 fn variables_are_found_where_they_are_read_through_others_too() {
     let text = r#"
         const PORT: u16 = 50_051; // env.text("NOT_READ", "")
+        const FIRST: &str = "IN_A_CONSTANT";
+        const NAMES: [&str; 2] =
+            ["THIRD", FIRST];
         const LONG: &str = "a, b";
         pub fn from_env(env: &Env, variable: &'static str) { env.optional(variable) }
         fn config(env: &Env) {
@@ -249,6 +277,9 @@ fn variables_are_found_where_they_are_read_through_others_too() {
             Config::from_env(env, "THROUGH");
             somewhere.map(|it| env.optional(it.name));
             for word in words { env.optional(word); }
+            words.map(|variable| env.optional(variable));
+            NAMES.into_iter().find_map(|each| env.optional(each));
+            [FIRST, "SECOND"].into_iter().find_map(|name| Some((name, env.optional(name)?)));
         }
         #[cfg(test)]
         mod tests { fn f() { env.text("OF_A_TEST", "{"); } }
@@ -260,11 +291,15 @@ fn variables_are_found_where_they_are_read_through_others_too() {
     let wanted = [
         ("ADDRESS", Some("127.0.0.1:50051")),
         ("AFTER", Some("pretty")),
+        ("IN_A_CONSTANT", None),
         ("LIST", Some("a, b")),
         ("OWN", Some("x")),
         ("PAUSE", Some("5")),
+        ("SECOND", None),
+        ("THIRD", None),
         ("THROUGH", None),
     ];
     assert_eq!(found, wanted.into());
-    assert_eq!(unclear, ["f.rs: env.optional(word".to_owned()].into());
+    let wanted = ["variable", "word"].map(|name| format!("f.rs: env.optional({name}"));
+    assert_eq!(unclear, wanted.into());
 }

@@ -11,6 +11,7 @@ mod exchange;
 mod fields;
 mod health;
 mod named;
+mod observe;
 mod peers;
 mod reply;
 mod router;

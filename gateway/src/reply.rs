@@ -9,7 +9,7 @@ use p2p_proto::{InvalidMessage, reason};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tonic::{Code, Status};
 
-use crate::{beckn::unfit, named::not_found};
+use crate::{beckn::unfit, named::not_found, observe::current_request_id};
 
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
@@ -82,7 +82,10 @@ impl ApiError {
 }
 
 impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
+    fn into_response(mut self) -> Response {
+        if let Some(id) = current_request_id() {
+            self.body["request_id"] = id.into();
+        }
         json_with(self.status, &self.body)
     }
 }

@@ -4,6 +4,7 @@ use axum::{
     Router,
     extract::{DefaultBodyLimit, State},
     http::{Method, StatusCode, Uri},
+    middleware,
     routing::{delete, get, post, put},
 };
 
@@ -12,6 +13,7 @@ use crate::{
     bap,
     beckn::Action,
     bpp, cds, health,
+    observe::observe,
     reply::{ApiError, Text},
     seller,
 };
@@ -88,6 +90,7 @@ fn finish(router: Router<App>, app: App) -> Router {
         .method_not_allowed_fallback(|method: Method, uri: Uri| async move {
             ApiError::new(StatusCode::METHOD_NOT_ALLOWED, format!("Cannot {method} {}", uri.path()))
         })
+        .layer(middleware::from_fn(observe))
         .with_state(app)
 }
 

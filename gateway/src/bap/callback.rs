@@ -7,7 +7,10 @@ use p2p_proto::{
     order::{Outcome, ReceivedMessage, RecordRequest, Verdict},
     timestamp,
 };
-use p2p_runtime::failpoint;
+use p2p_runtime::{
+    failpoint,
+    trace::{self, FutureExt},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 
@@ -18,6 +21,7 @@ use crate::{
         Action, Envelope, Invalid, Number,
         seed::{catalog::Window, order::ReceivedOrder, received::ReceivedCatalog},
     },
+    observe::{facts, in_trade},
     reply::{ApiError, json},
     transaction::{Heard, Message, OrderHead, Part, Progress, Step, Text, Way},
 };
@@ -108,7 +112,8 @@ fn received_order(envelope: &Envelope<'_>, order: &RawValue) -> Result<ReceivedO
 pub async fn receive(app: App, action: Action, body: String) -> Result<Response, ApiError> {
     let envelope =
         Envelope::read(&body, action.callback()).map_err(|invalid| ApiError::bad_request(invalid.why))?;
-    Ok(json(&take(&app, action, &envelope, &body).await?))
+    let context = in_trade(&envelope.context.transaction_id, || facts(&envelope.context));
+    Ok(json(&take(&app, action, &envelope, &body).with_context(context).await?))
 }
 
 async fn take(app: &App, action: Action, envelope: &Envelope<'_>, body: &str) -> Result<Value, ApiError> {
@@ -132,6 +137,7 @@ async fn take(app: &App, action: Action, envelope: &Envelope<'_>, body: &str) ->
             bap_id: context.bap_id.to_string(),
             transaction_id: context.transaction_id.to_string(),
             body: body.to_owned(),
+            traceparent: trace::traceparent(),
         }),
         verdict: Some(Verdict { refusal: None, timestamp: Some(timestamp(now)) }),
         buyer_json: serde_json::to_string(&own).map_err(|_e| ApiError::internal())?,

@@ -3,7 +3,10 @@
 use axum::{http::StatusCode, response::Response};
 use p2p_domain::TransactionId;
 use p2p_proto::order::{OutgoingMessage, SendRequest};
-use p2p_runtime::failpoint;
+use p2p_runtime::{
+    failpoint,
+    trace::{self, FutureExt, KeyValue},
+};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -12,6 +15,7 @@ use crate::{
     app::App,
     beckn::{Action, Context, PeerAnswer},
     exchange::Sent,
+    observe::in_trade,
     peers::{Answered, PeerError},
     reply::{ApiError, json},
     transaction::{Loaded, Message, Seller, Step, Way},
@@ -96,12 +100,25 @@ impl App {
         transaction: &TransactionId,
         asked: &B,
     ) -> Result<Response, ApiError> {
-        let state = self.transactions.load(transaction).await?;
-        self.request_on(state, transaction, asked).await
+        let work = async {
+            let state = self.transactions.load(transaction).await?;
+            self.request_on(state, transaction, asked).await
+        };
+        work.with_context(in_trade(transaction, Vec::new)).await
     }
 
     /// The same on a state that is known already.
     pub(super) async fn request_on<B: Build>(
+        &self,
+        state: Loaded,
+        transaction: &TransactionId,
+        asked: &B,
+    ) -> Result<Response, ApiError> {
+        let work = self.build_and_send(state, transaction, asked);
+        work.with_context(in_trade(transaction, Vec::new)).await
+    }
+
+    async fn build_and_send<B: Build>(
         &self,
         mut state: Loaded,
         transaction: &TransactionId,
@@ -160,10 +177,12 @@ impl App {
                 body: body.clone(),
                 delay: None,
                 lifetime: context.ttl.and_then(|ttl| ttl.0.try_into().ok()),
+                traceparent: trace::traceparent(),
             }),
             buyer_json: raw(&outgoing.parts)?.get().to_owned(),
             seen_buyer_seq: state.buyer_seq(),
         };
+        trace::note(|| vec![KeyValue::new("beckn.message_id", context.message_id.to_string())]);
         failpoint!("gateway.request.{}.built", outgoing.action);
         let sent = self.services.mailbox.clone().send(request).await?.into_inner();
         if sent.stale {

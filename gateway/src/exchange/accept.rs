@@ -8,7 +8,10 @@ use p2p_proto::{
     },
     timestamp, utc,
 };
-use p2p_runtime::failpoint;
+use p2p_runtime::{
+    failpoint,
+    trace::{self, FutureExt},
+};
 use tokio::time::Instant;
 use tonic::Status;
 
@@ -16,6 +19,7 @@ use super::{Exchange, conclude::Accepted};
 use crate::{
     beckn::{Ack, Action, Context, Envelope, ErrorBody, Invalid, acknowledgement, code, seed::request},
     bpp::{self, Plan, Wish},
+    observe::{facts, in_trade},
     reply::{json_text, sentence_of, status_of},
     transaction::Way,
 };
@@ -27,15 +31,20 @@ impl Exchange {
             Ok(envelope) => envelope,
             Err(invalid) => return self.unreadable(invalid),
         };
+        let context = in_trade(&envelope.context.transaction_id, || facts(&envelope.context));
+        self.take(action, &envelope, &body).with_context(context).await
+    }
+
+    async fn take(&self, action: Action, envelope: &Envelope<'_>, body: &str) -> Response {
         let accepted_at = Instant::now();
-        let outcome = match bpp::plan(self, action, &envelope).await {
+        let outcome = match bpp::plan(self, action, envelope).await {
             Err(bpp::Failed::Invalid(invalid)) => return self.unreadable(invalid),
             Err(bpp::Failed::Service(status)) => Err(status),
-            Ok(plan) => self.commit(action, &envelope, &body, plan, accepted_at).await,
+            Ok(plan) => self.commit(action, envelope, body, plan, accepted_at).await,
         };
         match outcome {
             Ok(answer) => answer,
-            Err(status) => self.unavailable(&envelope, &status),
+            Err(status) => self.unavailable(envelope, &status),
         }
     }
 
@@ -62,7 +71,7 @@ impl Exchange {
         if outcome == Outcome::Queued {
             self.queue.joined();
         }
-        self.acknowledge(envelope, outcome, verdict)
+        self.acknowledge(envelope, outcome, verdict, accepted_at)
     }
 
     async fn record(
@@ -182,6 +191,7 @@ impl Exchange {
         envelope: &Envelope<'_>,
         outcome: Outcome,
         verdict: Option<Verdict>,
+        accepted_at: Instant,
     ) -> Result<Response, Status> {
         let Some(verdict) = verdict.filter(|_| outcome != Outcome::Conflict) else {
             let why = "this message_id was used before for another message";
@@ -199,6 +209,7 @@ impl Exchange {
             bap_id = %envelope.context.bap_id,
             verdict = if error.is_some() { "NACK" } else { "ACK" },
             outcome = outcome.as_str_name(),
+            millis = u64::try_from(accepted_at.elapsed().as_millis()).unwrap_or(u64::MAX),
             "answered"
         );
         Ok(json_text(StatusCode::OK, acknowledgement(Some(envelope.raw_context), Ack::new(at, error))))
@@ -231,5 +242,6 @@ pub(super) fn received(context: &Context, body: &str) -> ReceivedMessage {
         bap_id: context.bap_id.to_string(),
         transaction_id: context.transaction_id.to_string(),
         body: body.to_owned(),
+        traceparent: trace::traceparent(),
     }
 }

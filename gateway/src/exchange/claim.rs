@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use p2p_proto::order::{ClaimRequest, JoinRequest, LeaveRequest};
-use p2p_runtime::failpoint;
+use p2p_runtime::{
+    failpoint,
+    trace::{self, Context},
+};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tonic::Status;
 
@@ -94,10 +97,13 @@ impl Exchange {
         self.queue.left(found);
         for work in claimed.work {
             failpoint!("gateway.claim.{}.claimed", work.message.as_ref().map_or("", |m| &m.action));
+            let message = work.message.as_ref();
+            let _current = message.map(|m| context_of(&m.traceparent, &m.transaction_id).attach());
             self.resume(work);
         }
         for delivery in claimed.deliveries {
             failpoint!("gateway.claim.{}.claimed", delivery.action);
+            let _current = context_of(&delivery.traceparent, &delivery.transaction_id).attach();
             match &delivery.unsolicited {
                 Some(_) => self.say_unasked(delivery),
                 None => self.deliver(delivery.into(), Instant::now()),
@@ -105,4 +111,9 @@ impl Exchange {
         }
         Ok(found)
     }
+}
+
+/// What stored work is beneath: the request that it was accepted in, else its trade.
+fn context_of(traceparent: &str, transaction_id: &str) -> Context {
+    trace::from_traceparent(traceparent).unwrap_or_else(|| trace::of_trade(transaction_id))
 }

@@ -1,6 +1,6 @@
 //! Goes on with an accepted action until its callback is committed.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 use p2p_domain::ParticipantId;
 use p2p_proto::{
@@ -11,7 +11,10 @@ use p2p_proto::{
     },
     utc,
 };
-use p2p_runtime::failpoint;
+use p2p_runtime::{
+    failpoint,
+    trace::{self, SpanKind},
+};
 use tokio::time::{Instant, sleep};
 use tonic::{Code, Status};
 
@@ -19,6 +22,7 @@ use super::{Exchange, deliver::Sent, lease::Leased};
 use crate::{
     beckn::{Action, Context, Envelope, ErrorBody, seed::order::Callback},
     bpp::{self, Plan, Reading, Said},
+    observe::facts,
     services::broken,
     transaction::Way,
 };
@@ -97,14 +101,24 @@ impl Exchange {
         self.conclude(Accepted { action, context, message, accepted_at }, None);
     }
 
-    async fn conclude_until_done(&self, accepted: Accepted, mut begun: Option<BeginResponse>, work: Work) {
+    async fn conclude_until_done(&self, accepted: Accepted, begun: Option<BeginResponse>, work: Work) {
+        let name = format!("conclude {}", accepted.action);
+        let attributes = || facts(&accepted.context);
+        let concluded = async {
+            self.try_until_done(&accepted, begun, &work).await;
+            Ok::<_, Infallible>(())
+        };
+        let Ok(()) = trace::within(name, SpanKind::Internal, attributes, concluded).await;
+    }
+
+    async fn try_until_done(&self, accepted: &Accepted, mut begun: Option<BeginResponse>, work: &Work) {
         failpoint!("gateway.conclude.{}.started", accepted.action);
         let mut pause = FIRST_PAUSE;
         loop {
-            let done = match self.try_conclude(&accepted, begun.take(), &work).await {
+            let done = match self.try_conclude(accepted, begun.take(), work).await {
                 // What is given up already has to be given back, however long it takes.
                 Err(why) if is_permanent(&why) && accepted.action != Action::Cancel => {
-                    self.give_up(&accepted, &work, &why).await
+                    self.give_up(accepted, work, &why).await
                 }
                 done => done,
             };
@@ -113,7 +127,7 @@ impl Exchange {
                 tracing::info!(message_id = work.message_id, "another gateway works on it by now");
                 return;
             }
-            let Work { action, message_id, transaction_id, bap_id, .. } = &work;
+            let Work { action, message_id, transaction_id, bap_id, .. } = work;
             if is_permanent(&error) {
                 tracing::error!(
                     action,
@@ -244,6 +258,7 @@ impl Exchange {
 pub(super) fn written(callback: Callback) -> Result<OutgoingMessage, Status> {
     let context = &callback.context;
     Ok(OutgoingMessage {
+        traceparent: trace::traceparent(),
         action: context.action.clone(),
         message_id: context.message_id.to_string(),
         uri: format!("{}/callbacks/{}", context.bap_uri.trim_end_matches('/'), context.action),

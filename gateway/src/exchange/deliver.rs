@@ -1,11 +1,14 @@
 //! Sends callbacks until they have arrived, and requests of our buyer's side until they are answered.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 use axum::http::StatusCode;
 use p2p_domain::TransactionId;
 use p2p_proto::order::{Delivery, DeliveryMark, Refusal};
-use p2p_runtime::failpoint;
+use p2p_runtime::{
+    failpoint,
+    trace::{self, KeyValue, SpanKind},
+};
 use tokio::{
     sync::oneshot,
     time::{Instant, sleep, sleep_until},
@@ -73,6 +76,21 @@ impl From<Delivery> for Sent {
     }
 }
 
+impl Sent {
+    /// As a span tells them (semantic conventions, "Messaging").
+    fn attributes(&self) -> Vec<KeyValue> {
+        vec![
+            KeyValue::new("messaging.system", "beckn"),
+            KeyValue::new("messaging.operation.type", "send"),
+            KeyValue::new("messaging.operation.name", "deliver"),
+            KeyValue::new("messaging.message.id", self.message_id.clone()),
+            KeyValue::new("beckn.action", self.action.clone()),
+            KeyValue::new("beckn.transaction_id", self.transaction_id.clone()),
+            KeyValue::new("beckn.attempt", i64::try_from(self.attempts + 1).unwrap_or(i64::MAX)),
+        ]
+    }
+}
+
 impl Exchange {
     /// Delivers in the background, not before `due`. A gateway that stops before leaves it to the next one.
     pub fn deliver(&self, sent: Sent, due: Instant) {
@@ -90,6 +108,7 @@ impl Exchange {
             let Some(_lease) = exchange.leases.begin(Leased::Delivery(sent.delivery_id.clone())) else {
                 return;
             };
+            let (name, attributes) = (format!("deliver {}", sent.action), sent.attributes());
             let delivery = async {
                 match sent.action.starts_with("on_") {
                     true => exchange.deliver_callback(sent).await,
@@ -97,7 +116,9 @@ impl Exchange {
                         let _for_nobody = exchange.deliver_request(&sent).await;
                     }
                 }
+                Ok::<_, Infallible>(())
             };
+            let delivery = trace::within(name, SpanKind::Producer, || attributes, delivery);
             exchange.unless_stopped(delivery).await;
         });
     }

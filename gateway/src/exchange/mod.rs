@@ -21,7 +21,10 @@ use std::{
 
 use p2p_domain::Clock;
 use p2p_proto::order::Gateway;
-use p2p_runtime::{Stop, Tasks};
+use p2p_runtime::{
+    Stop, Tasks,
+    trace::{self, FutureExt},
+};
 use tonic::Status;
 
 use crate::{config::Config, peers::Peers, services::Services, transaction::Transactions};
@@ -85,7 +88,8 @@ impl Exchange {
     /// Joins the mailbox as soon as it answers, then takes over what nobody works on.
     pub fn start(&self) {
         let exchange = self.clone();
-        self.tasks.spawn(async move { exchange.claim_until_stopped().await });
+        let claims = async move { exchange.claim_until_stopped().await };
+        self.tasks.spawn(claims.with_context(trace::untraced()));
     }
 
     /// This gateway, once it has joined.

@@ -13,8 +13,9 @@ use std::{
 use axum::{
     Router,
     body::{Body, to_bytes},
-    http::{HeaderMap, Request, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header},
 };
+use p2p_runtime::trace::{self, KeyValue, SpanKind};
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 use url::Url;
@@ -165,16 +166,24 @@ impl Peers {
             true => Some(peer.probe.acquire().await),
             false => None,
         };
-        let answered = match self.send(&url, &host, body).await {
-            Err(PeerError::Unreachable { host, source }) => match self.own_router(&host, url.path()) {
-                Some(router) => Ok(serve_directly(router, &url, body).await),
-                None => Err(PeerError::Unreachable { host, source }),
-            },
-            answered => answered,
-        };
+        let answered = self.send_or_serve(&url, &host, body);
+        let answered = trace::within("POST", SpanKind::Client, || attributes(&url), answered).await;
         let failed = answered.as_ref().map_or(true, |answer| answer.status.is_server_error());
         peer.failing.store(failed, Ordering::Relaxed);
         answered
+    }
+
+    async fn send_or_serve(&self, url: &Url, host: &str, body: &str) -> Result<Answered, PeerError> {
+        let answered = match self.send(url, host, body).await {
+            Err(PeerError::Unreachable { host, source }) => match self.own_router(&host, url.path()) {
+                Some(router) => serve_directly(router, url, body).await,
+                None => return Err(PeerError::Unreachable { host, source }),
+            },
+            answered => answered?,
+        };
+        let status = answered.status;
+        trace::note(|| vec![KeyValue::new("http.response.status_code", i64::from(status.as_u16()))]);
+        Ok(answered)
     }
 
     fn peer(&self, host: &str) -> Arc<Peer> {
@@ -199,11 +208,7 @@ impl Peers {
                 PeerError::NoAnswer { host, source }
             }
         };
-        let request = self
-            .client
-            .post(url.clone())
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(body.to_owned());
+        let request = self.client.post(url.clone()).headers(headers()).body(body.to_owned());
         let mut response = request.send().await.map_err(failed)?;
         let (status, retry_after) = (response.status(), retry_after(response.headers()));
         let mut read = Vec::new();
@@ -224,17 +229,36 @@ impl Peers {
     }
 }
 
+/// What goes with every request: its kind, and the trace that it belongs to.
+fn headers() -> HeaderMap {
+    let mut headers =
+        HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    trace::inject(&trace::Context::current(), &mut headers);
+    headers
+}
+
+/// Of a call (semantic conventions, "HTTP").
+fn attributes(url: &Url) -> Vec<KeyValue> {
+    vec![
+        KeyValue::new("http.request.method", "POST"),
+        KeyValue::new("url.full", url.to_string()),
+        KeyValue::new("server.address", url.host_str().unwrap_or_default().to_owned()),
+        KeyValue::new("server.port", i64::from(url.port_or_known_default().unwrap_or_default())),
+    ]
+}
+
 /// Seconds until the peer wants to be asked again.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
 async fn serve_directly(router: Router, url: &Url, body: &str) -> Answered {
-    let request = Request::post(url.path())
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(Body::from(body.to_owned()));
+    let mut request = Request::new(Body::from(body.to_owned()));
+    *request.method_mut() = Method::POST;
+    *request.headers_mut() = headers();
     let failed = || Answered { status: StatusCode::BAD_GATEWAY, retry_after: None, body: Vec::new() };
-    let Ok(request) = request else { return failed() };
+    let Ok(path) = url.path().parse() else { return failed() };
+    *request.uri_mut() = path;
     let Ok(response) = router.oneshot(request).await;
     let (status, retry_after) = (response.status(), retry_after(response.headers()));
     match to_bytes(response.into_body(), MOST_BYTES).await {

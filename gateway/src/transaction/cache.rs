@@ -15,6 +15,7 @@ use fred::{
     types::{Value, scripts::Script},
 };
 use p2p_domain::TransactionId;
+use p2p_runtime::trace::{self, KeyValue, SpanKind};
 
 use super::{
     note::Note,
@@ -95,6 +96,13 @@ fn key(transaction: &TransactionId) -> String {
     format!("txn:{transaction}")
 }
 
+/// A command in its span (semantic conventions, "Redis").
+async fn command<T>(name: &'static str, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let attributes =
+        || vec![KeyValue::new("db.system.name", "redis"), KeyValue::new("db.operation.name", name)];
+    trace::within(name, SpanKind::Client, attributes, work).await
+}
+
 /// The field that holds what is set aside for a part.
 pub(super) fn pending(part: Part) -> String {
     format!("pending:{}", part.name())
@@ -145,7 +153,8 @@ impl Cache {
 
     /// A state; none when there is none.
     pub async fn read(&self, transaction: &TransactionId) -> Result<Option<Cached>, Error> {
-        let fields: HashMap<String, String> = self.client()?.hgetall(key(transaction)).await?;
+        let client = self.client()?;
+        let fields: HashMap<String, String> = command("HGETALL", client.hgetall(key(transaction))).await?;
         Ok(Cached::of(fields))
     }
 
@@ -158,13 +167,13 @@ impl Cache {
         for transaction in transactions {
             pipeline.hgetall::<(), _>(key(transaction)).await?;
         }
-        let found: Vec<HashMap<String, String>> = pipeline.all().await?;
+        let found: Vec<HashMap<String, String>> = command("HGETALL", pipeline.all()).await?;
         Ok(found.into_iter().map(Cached::of).collect())
     }
 
     /// How far a state has come; none when there is none.
     pub async fn buyer_seq(&self, transaction: &TransactionId) -> Result<Option<i64>, Error> {
-        self.client()?.hget(key(transaction), BUYER_SEQ).await
+        command("HGET", self.client()?.hget(key(transaction), BUYER_SEQ)).await
     }
 
     /// Writes a step over the state that it follows. Without a head, only its place is noted.
@@ -211,7 +220,8 @@ impl Cache {
         }
         let keys = vec![key(transaction)];
         let client = self.client()?;
-        let answer: String = self.apply.evalsha_with_reload(&client, keys, arguments).await?;
+        let written = self.apply.evalsha_with_reload(&client, keys, arguments);
+        let answer: String = command("EVALSHA", written).await?;
         Ok(match answer.as_str() {
             "done" => Applied::Done,
             "before" => Applied::Before,

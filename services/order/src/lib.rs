@@ -18,7 +18,10 @@ use p2p_proto::{
         order_service_server::{self, OrderServiceServer},
     },
 };
-use p2p_runtime::{Stop, Tasks, grpc as transport, postgres};
+use p2p_runtime::{
+    Stop, Tasks, grpc as transport, postgres,
+    trace::{self, FutureExt},
+};
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 
@@ -36,8 +39,10 @@ pub async fn serve(config: Config, listener: TcpListener, stop: Stop) -> anyhow:
     let store = Store::start(db.clone(), config.periods, &tasks, served.clone());
     let auditor = CatalogServiceClient::new(transport::channel(config.catalog, config.check_deadline)?);
     let app = App::new(store, catalog, auditor, matching, &config);
-    tasks.spawn(app.clone().sweep_until_stopped(config.sweep_interval, stop.clone()));
-    tasks.spawn(app.clone().reconcile_until_stopped(config.reconcile_interval, stop.clone()));
+    let sweep = app.clone().sweep_until_stopped(config.sweep_interval, stop.clone());
+    tasks.spawn(sweep.with_context(trace::untraced()));
+    let reconcile = app.clone().reconcile_until_stopped(config.reconcile_interval, stop.clone());
+    tasks.spawn(reconcile.with_context(trace::untraced()));
     let routes = Routes::new(OrderServiceServer::new(app.clone()))
         .add_service(MailboxServiceServer::new(app).max_decoding_message_size(config.message_limit));
     transport::serve(

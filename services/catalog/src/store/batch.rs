@@ -8,6 +8,7 @@ use std::sync::Arc;
 use p2p_runtime::{
     group::{Answers, Commit},
     postgres,
+    trace::{self, KeyValue},
 };
 use sea_orm::DatabaseConnection;
 
@@ -57,6 +58,7 @@ async fn attempt(tx: Tx<'_>, picking: Picking, commands: &[Command]) -> Result<A
 impl Store {
     /// Does what a stock command says, in one transaction with those of others.
     pub(crate) async fn command(&self, command: Command) -> Result<Reservation, Error> {
+        trace::note(|| vec![KeyValue::new("order.id", command.order().to_string())]);
         self.commands.submit(command).await
     }
 }

@@ -46,6 +46,8 @@ pub struct Received {
     pub scope: TransactionKey,
     /// The exact text.
     pub body: String,
+    /// W3C Trace Context of what brought it; may be empty.
+    pub traceparent: String,
 }
 
 impl Received {
@@ -137,6 +139,8 @@ pub struct Reply {
     pub delay: Duration,
     /// After it was due; none: for ever.
     pub lifetime: Option<Duration>,
+    /// W3C Trace Context of what made it; may be empty.
+    pub traceparent: String,
 }
 
 /// A message that a gateway shall deliver.
@@ -156,6 +160,8 @@ pub struct Delivery {
     pub body: String,
     /// How often it was tried.
     pub attempts: u32,
+    /// W3C Trace Context of what made it; may be empty.
+    pub traceparent: String,
     /// What it is to say, while it has no text.
     pub unsolicited: Option<Box<Unsolicited>>,
 }

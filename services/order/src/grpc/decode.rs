@@ -9,6 +9,7 @@ use p2p_proto::{
     order::{self as proto, delivery_mark},
     required, utc,
 };
+use p2p_runtime::trace;
 use uuid::Uuid;
 
 use crate::{
@@ -60,7 +61,12 @@ pub(super) fn received(message: Option<proto::ReceivedMessage>) -> Result<Receiv
         action: message.action,
         message: MessageId::parse(&message.message_id)?,
     };
-    Ok(Received { key, scope: scope(&message.bap_id, &message.transaction_id)?, body: message.body })
+    Ok(Received {
+        key,
+        scope: scope(&message.bap_id, &message.transaction_id)?,
+        body: message.body,
+        traceparent: traceparent(message.traceparent),
+    })
 }
 
 pub(super) fn work(work: proto::Work) -> Result<(InboxKey, TransactionKey), InvalidMessage> {
@@ -91,6 +97,11 @@ pub(super) fn text(text: String) -> String {
     text.chars().filter(|c| *c != '\0').take(MOST_CHARS).collect()
 }
 
+/// As it came, if it is a context; nobody is refused for one that is none.
+fn traceparent(text: String) -> String {
+    if trace::from_traceparent(&text).is_some() { text } else { String::new() }
+}
+
 fn refusal(refusal: proto::Refusal) -> Refusal {
     Refusal { code: text(refusal.code), message: text(refusal.message) }
 }
@@ -103,6 +114,7 @@ fn reply(message: proto::OutgoingMessage) -> Result<Reply, InvalidMessage> {
         body: message.body,
         delay: duration(message.delay)?,
         lifetime: message.lifetime.map(|lifetime| duration(Some(lifetime))).transpose()?,
+        traceparent: traceparent(message.traceparent),
     })
 }
 

@@ -160,6 +160,7 @@ pub(super) fn claimed(claimed: Claimed) -> proto::ClaimResponse {
             bap_id: message.scope.bap.into(),
             transaction_id: message.scope.transaction.into(),
             body: message.body,
+            traceparent: message.traceparent,
         }),
         accepted_at: Some(timestamp(accepted_at)),
     });
@@ -179,6 +180,7 @@ pub(super) fn delivery(delivery: Delivery) -> proto::Delivery {
         uri: delivery.uri,
         body: delivery.body,
         attempts: delivery.attempts,
+        traceparent: delivery.traceparent,
         unsolicited: delivery
             .unsolicited
             .map(|said| proto::Unsolicited { order: Some(order(said.order)), init_body: said.init_body }),

@@ -8,9 +8,12 @@ use p2p_proto::order::{
     LeaveRequest, LeaveResponse, ListDeadRequest, ListDeadResponse, ListEventsRequest, ListEventsResponse,
     ListTransactionsRequest, ListTransactionsResponse, MarkRequest, MarkResponse, RecordRequest,
     RecordResponse, RedriveRequest, RedriveResponse, RenewRequest, RenewResponse, SendRequest, SendResponse,
-    mailbox_service_server::MailboxService,
+    begin_response, mailbox_service_server::MailboxService,
 };
-use p2p_runtime::failpoint;
+use p2p_runtime::{
+    failpoint,
+    trace::{self, KeyValue},
+};
 use tonic::{Request, Response, Status};
 
 use super::{decode, encode};
@@ -28,8 +31,14 @@ async fn begun(
     ack_deadline: Option<prost_types::Duration>,
 ) -> Result<Response<BeginResponse>, Status> {
     let (at, ack_deadline) = (begin.at, decode::duration(ack_deadline)?);
-    let answer = app.begin(Begin { begin, ack_deadline }).await?;
-    Ok(Response::new(encode::begun(answer, at)))
+    let answer = encode::begun(app.begin(Begin { begin, ack_deadline }).await?, at);
+    if let Some(begin_response::Result::Order(order)) = &answer.result {
+        trace::note(|| {
+            let status = order.status().as_str_name();
+            vec![KeyValue::new("order.id", order.id.clone()), KeyValue::new("order.status", status)]
+        });
+    }
+    Ok(Response::new(answer))
 }
 
 #[tonic::async_trait]

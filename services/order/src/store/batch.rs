@@ -2,7 +2,10 @@
 
 mod orders;
 
-use p2p_runtime::{failpoint, postgres::TRIES};
+use p2p_runtime::{
+    failpoint,
+    postgres::{self, TRIES},
+};
 use sea_orm::{DatabaseConnection, DatabaseTransaction, TransactionTrait};
 use uuid::Uuid;
 
@@ -42,7 +45,7 @@ async fn attempt(
     match decide_and_save(&transaction, periods, ops).await {
         Ok(done) => {
             failpoint!("order.batch.written");
-            transaction.commit().await?;
+            postgres::commit(transaction).await?;
             Ok(done)
         }
         Err(error) => {
@@ -231,6 +234,7 @@ impl Batch {
             status,
             lease: Lease::of(lease),
             created_at: now,
+            traceparent: message.traceparent.clone(),
         };
         trade.open(&row);
         self.writes.events.push(EventRow::inbound(&row, message, buyer_json));
@@ -263,6 +267,7 @@ impl Batch {
             due_at,
             expires_at: message.lifetime.map(|lifetime| due_at + lifetime),
             lease: Lease::of(Some(gateway)),
+            traceparent: message.traceparent.clone(),
         };
         let id = row.id;
         self.writes.events.push(event);

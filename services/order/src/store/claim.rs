@@ -128,6 +128,7 @@ impl Store {
                 key: row::inbox_key(found)?,
                 scope: row::scope(found)?,
                 body: found.try_get("", "raw_json")?,
+                traceparent: found.try_get("", "traceparent")?,
             };
             Ok((message, found.try_get("", "created_at")?))
         });

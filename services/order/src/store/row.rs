@@ -62,6 +62,7 @@ pub(super) struct InboxRow {
     pub status: InboxStatus,
     pub lease: Lease,
     pub created_at: DateTime<Utc>,
+    pub traceparent: String,
 }
 
 impl InboxRow {
@@ -90,6 +91,7 @@ impl InboxRow {
                 incarnation: row.try_get("", "lease_incarnation")?,
             },
             created_at: row.try_get("", "created_at")?,
+            traceparent: row.try_get("", "traceparent")?,
             key,
         })
     }
@@ -158,6 +160,7 @@ pub(super) struct OutboxRow {
     pub due_at: DateTime<Utc>,
     pub expires_at: Option<DateTime<Utc>>,
     pub lease: Lease,
+    pub traceparent: String,
 }
 
 pub(super) fn scope(row: &QueryResult) -> Result<TransactionKey, Error> {
@@ -242,6 +245,7 @@ pub(super) fn delivery(row: &QueryResult) -> Result<Delivery, Error> {
         uri: row.try_get("", "uri")?,
         body: row.try_get::<Option<String>>("", "raw_json")?.unwrap_or_default(),
         attempts: attempts.unsigned_abs(),
+        traceparent: row.try_get("", "traceparent")?,
         unsolicited: None,
     })
 }

@@ -123,17 +123,17 @@ fn inbox(parts: &mut Parts, periods: Periods, rows: &[InboxRow]) {
         rows.len(),
         "INSERT INTO orders.inbox (sender, action, message_id, bap_id, transaction_id, seq, buyer_seq, event_id,
                                    digest, error_code, error_message, answered_at, status, lease_gateway,
-                                   lease_incarnation, lease_until, created_at)
+                                   lease_incarnation, lease_until, created_at, traceparent)
          SELECT k.sender, k.action, k.message_id, k.bap_id, k.transaction_id, k.seq, k.buyer_seq, k.event_id,
                 decode(k.digest, 'hex'), nullif(k.error_code, ''), nullif(k.error_message, ''), k.answered_at,
                 k.status, k.lease_gateway, k.lease_incarnation,
                 CASE k.lease_gateway WHEN '' THEN now() ELSE now() + $16 * interval '1 millisecond' END,
-                k.created_at
+                k.created_at, k.traceparent
          FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
                      $8::uuid[], $9::text[], $10::text[], $11::text[], $12::timestamptz[], $13::text[], $14::text[],
-                     $15::bigint[], $17::timestamptz[])
+                     $15::bigint[], $17::timestamptz[], $18::text[])
               AS k (sender, action, message_id, bap_id, transaction_id, seq, buyer_seq, event_id, digest, error_code,
-                    error_message, answered_at, status, lease_gateway, lease_incarnation, created_at)
+                    error_message, answered_at, status, lease_gateway, lease_incarnation, created_at, traceparent)
          ORDER BY k.sender, k.action, k.message_id
          ON CONFLICT DO NOTHING",
         [
@@ -154,6 +154,7 @@ fn inbox(parts: &mut Parts, periods: Periods, rows: &[InboxRow]) {
             column(rows, |r| r.lease.incarnation),
             millis(periods.lease).into(),
             column(rows, |r| r.created_at),
+            column(rows, |r| r.traceparent.clone()),
         ],
     );
 }

@@ -268,6 +268,7 @@ pub fn received(action: &str, transaction: &str, message: &str) -> ReceivedMessa
         bap_id: BAP.into(),
         transaction_id: transaction.into(),
         body: format!(r#"{{"message":"{message}"}}"#),
+        traceparent: String::new(),
     }
 }
 
@@ -277,8 +278,7 @@ pub fn outgoing(action: &str, message: &str, body: &str) -> OutgoingMessage {
         message_id: message.into(),
         uri: "http://127.0.0.1:1/x".into(),
         body: body.into(),
-        delay: None,
-        lifetime: None,
+        ..OutgoingMessage::default()
     }
 }
 

@@ -8,7 +8,10 @@ use std::{collections::VecDeque, fmt::Display, future::Future};
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{Stop, Tasks};
+use crate::{
+    Stop, Tasks,
+    trace::{self, Context, FutureExt},
+};
 
 const MOST_WAITING: usize = 1_024;
 const MOST_IN_GROUP: usize = 128;
@@ -45,8 +48,11 @@ pub trait Failure: Clone + Display + From<Stopped> + Send + 'static {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stopped;
 
-type Waiting<C> =
-    (<C as Commit>::Operation, oneshot::Sender<Result<<C as Commit>::Answer, <C as Commit>::Error>>);
+/// An operation, whom it belongs to, and who waits for it.
+type Waiting<C> = (<C as Commit>::Operation, (Context, oneshot::Sender<Answered<C>>));
+
+/// What a caller gets, and the span of the group that it was in.
+type Answered<C> = (Result<<C as Commit>::Answer, <C as Commit>::Error>, Option<Context>);
 
 /// The way to a writer.
 #[derive(Debug)]
@@ -72,8 +78,12 @@ impl<C: Commit> Writer<C> {
     /// When it is not known to be committed.
     pub async fn submit(&self, operation: C::Operation) -> Result<C::Answer, C::Error> {
         let (answer, answered) = oneshot::channel();
-        self.0.send((operation, answer)).await.map_err(|_gone| Stopped)?;
-        answered.await.map_err(|_gone| Stopped)?
+        self.0.send((operation, (Context::current(), answer))).await.map_err(|_gone| Stopped)?;
+        let (answer, group) = answered.await.map_err(|_gone| Stopped)?;
+        if let Some(group) = group {
+            trace::link(&group);
+        }
+        answer
     }
 }
 
@@ -91,9 +101,15 @@ async fn write<C: Commit>(commit: C, mut receiver: mpsc::Receiver<Waiting<C>>, s
             return;
         }
         let (operations, callers): (Vec<_>, Vec<_>) = waiting.drain(..).unzip();
-        for (caller, answer) in callers.into_iter().zip(commit_all(&commit, &operations).await) {
+        let (served, callers): (Vec<_>, Vec<_>) = callers.into_iter().unzip();
+        let group = trace::shared("group commit", &served);
+        let done = commit_all(&commit, &operations).with_context(group.clone().unwrap_or_default()).await;
+        if let Some(group) = &group {
+            trace::end(group);
+        }
+        for (caller, answer) in callers.into_iter().zip(done) {
             // A caller that has gone away reads what is stored when it asks again.
-            let _ = caller.send(answer);
+            let _ = caller.send((answer, group.clone()));
         }
     }
 }

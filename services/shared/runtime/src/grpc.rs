@@ -1,7 +1,9 @@
 //! What all gRPC servers and clients of ours have in common.
 
+mod traced;
 mod whole;
 
+pub use traced::Traced;
 pub use whole::Whole;
 
 use std::{net::SocketAddr, time::Duration};
@@ -17,6 +19,7 @@ use tonic::{
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{Stop, Tasks, unless_stalled};
+use traced::TracedServer;
 
 const HEALTH: &str = "grpc.health.v1.Health";
 const REFLECTION_V1: &str = "grpc.reflection.v1.ServerReflection";
@@ -49,6 +52,7 @@ pub async fn serve(
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let server = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
+        .layer(TracedServer)
         .add_routes(routes)
         .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
     unless_stalled(&stop, server).await?;
@@ -80,7 +84,7 @@ async fn watch_database(reporter: HealthReporter, db: DatabaseConnection, stop: 
 }
 
 /// A client's channel: every call carries its deadline to the server.
-pub type DeadlineChannel = InterceptedService<Whole, Deadline>;
+pub type DeadlineChannel = InterceptedService<Traced<Whole>, Deadline>;
 
 /// Puts the same deadline on every call.
 #[derive(Debug, Clone, Copy)]
@@ -105,5 +109,5 @@ pub fn channel(address: SocketAddr, deadline: Duration) -> Result<DeadlineChanne
         .http2_keep_alive_interval(KEEPALIVE)
         .keep_alive_while_idle(true)
         .connect_lazy();
-    Ok(InterceptedService::new(Whole(channel), Deadline(deadline)))
+    Ok(InterceptedService::new(Traced::client(Whole(channel)), Deadline(deadline)))
 }

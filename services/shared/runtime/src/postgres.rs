@@ -10,7 +10,10 @@ use std::{future::Future, pin::Pin, time::Duration};
 
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
 
-use crate::{Env, EnvError, failpoint};
+use crate::{
+    Env, EnvError, failpoint,
+    trace::{self, KeyValue, SpanKind},
+};
 
 /// Where PostgreSQL is when nothing is said.
 pub const DEFAULT_URL: &str = "postgresql://p2p_user:p2p_password@localhost:5432/p2p_trading";
@@ -69,7 +72,19 @@ pub async fn connect(config: &Config) -> Result<DatabaseConnection, DbErr> {
         .test_before_acquire_if_idle_for(TESTED_WHEN_IDLE_FOR)
         .sqlx_logging(false)
         .map_sqlx_postgres_opts(|options| options.options(SERVER_SETTINGS));
-    Database::connect(options).await
+    let mut db = Database::connect(options).await?;
+    db.set_metric_callback(trace::statement);
+    Ok(db)
+}
+
+/// Commits, in a span of its own: it waits for the disk, and no statement tells of it.
+///
+/// # Errors
+/// The database's.
+pub async fn commit(transaction: DatabaseTransaction) -> Result<(), DbErr> {
+    let attributes =
+        || vec![KeyValue::new("db.system.name", "postgresql"), KeyValue::new("db.operation.name", "COMMIT")];
+    trace::within("COMMIT", SpanKind::Client, attributes, transaction.commit()).await
 }
 
 /// A boxed future that borrows the transaction.
@@ -106,7 +121,7 @@ where
     match work(&transaction).await {
         Ok(value) => {
             failpoint!("transact.written");
-            transaction.commit().await?;
+            commit(transaction).await?;
             Ok(value)
         }
         Err(error) => {

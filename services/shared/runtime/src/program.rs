@@ -8,7 +8,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{Env, Stop, telemetry};
+use crate::{Env, Stop, logs, trace};
 
 const GRACE_SECONDS: u64 = 10;
 const CLIENT_PATIENCE: Duration = Duration::from_secs(5);
@@ -38,11 +38,16 @@ where
     let env = Env::load()?;
     #[cfg(feature = "failpoints")]
     crate::failpoint::arm(&env)?;
-    telemetry::start(&env)?;
+    logs::start(&env)?;
     let grace = env.seconds("SHUTDOWN_GRACE_SECONDS", GRACE_SECONDS)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start tokio")?;
+    let tracing = {
+        let _within = runtime.enter();
+        trace::start(&env, name)?
+    };
     let result = runtime.block_on(until_drained(name, program, env, grace));
+    tracing.end();
     runtime.shutdown_background();
     result
 }

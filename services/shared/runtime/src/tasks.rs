@@ -4,6 +4,8 @@ use std::future::Future;
 
 use tokio_util::task::TaskTracker;
 
+use crate::trace::FutureExt;
+
 /// The tasks of a program. Clones count together.
 #[derive(Debug, Clone, Default)]
 pub struct Tasks(TaskTracker);
@@ -14,12 +16,12 @@ impl Tasks {
         Self::default()
     }
 
-    /// Runs a task in the background.
+    /// Runs a task in the background. Its spans are beneath what is current now.
     pub fn spawn<F>(&self, task: F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        self.0.spawn(task);
+        self.0.spawn(task.with_current_context());
     }
 
     /// Waits until all have ended. None may be started by others meanwhile.

@@ -91,6 +91,7 @@ impl Batch {
             due_at: self.loaded.now,
             expires_at: None,
             lease: Lease::default(),
+            traceparent: String::new(),
         });
     }
 }

@@ -1,0 +1,69 @@
+//! Where spans go: over OTLP/gRPC to `OTEL_EXPORTER_OTLP_ENDPOINT`, many at once, by a thread of their own. What
+//! cannot be sent is dropped: nobody waits for a collector.
+
+use std::time::Duration;
+
+use opentelemetry::KeyValue;
+use opentelemetry_otlp::{SpanExporter, WithExportConfig};
+use opentelemetry_sdk::{
+    Resource,
+    trace::{Sampler, SdkTracerProvider},
+};
+use uuid::Uuid;
+
+use super::{install, sampler};
+use crate::{Env, EnvError};
+
+const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+const TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+/// How long the end of a program waits for a collector.
+const LAST_EXPORT: Duration = Duration::from_secs(2);
+
+/// Tracing, until it is ended.
+#[derive(Debug)]
+pub(crate) struct Tracing(SdkTracerProvider);
+
+/// What a program calls itself in traces and metrics (OpenTelemetry, "Resource"): its name, version, and an id of this
+/// start of it; beside them what `OTEL_RESOURCE_ATTRIBUTES` says.
+fn resource(name: &'static str) -> Resource {
+    Resource::builder()
+        .with_service_name(name)
+        .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+        .with_attribute(KeyValue::new("service.instance.id", Uuid::new_v4().to_string()))
+        .build()
+}
+
+/// Starts tracing within a tokio runtime. Without an endpoint nothing is recorded, but contexts have their ids and are
+/// passed on all the same.
+///
+/// # Errors
+/// When a variable cannot be used.
+pub(crate) fn start(env: &Env, name: &'static str) -> Result<Tracing, EnvError> {
+    let endpoint = [TRACES_ENDPOINT, ENDPOINT].into_iter().find_map(|name| Some((name, env.optional(name)?)));
+    let provider = match endpoint {
+        None => SdkTracerProvider::builder().with_sampler(Sampler::AlwaysOff),
+        Some((variable, endpoint)) => {
+            let invalid = |e: opentelemetry_otlp::ExporterBuildError| EnvError::Invalid {
+                name: variable,
+                text: endpoint.clone(),
+                why: e.to_string(),
+            };
+            let exporter = SpanExporter::builder().with_tonic().with_endpoint(&endpoint).build();
+            SdkTracerProvider::builder()
+                .with_sampler(sampler::from_env(env)?)
+                .with_batch_exporter(exporter.map_err(invalid)?)
+        }
+    };
+    let provider = provider.with_resource(resource(name)).build();
+    install(&provider);
+    Ok(Tracing(provider))
+}
+
+impl Tracing {
+    /// Sends what is left, within bounds. It blocks.
+    pub fn end(self) {
+        if let Err(error) = self.0.shutdown_with_timeout(LAST_EXPORT) {
+            tracing::debug!(%error, "the last spans are lost");
+        }
+    }
+}

@@ -16,7 +16,7 @@ const OF_THE_MACHINE: [&str; 3] = ["HOSTNAME", "PATH", "TMPDIR"];
 /// The server that `make test` starts: only tests and benchmarks read it.
 const OF_TESTS: [&str; 1] = ["TEST_DATABASE_URL"];
 /// In the table although no code of ours reads them: libraries do.
-const OF_LIBRARIES: [&str; 0] = [];
+const OF_LIBRARIES: [&str; 1] = ["OTEL_RESOURCE_ATTRIBUTES"];
 /// Reads of a name that is not written there: each says which file, and which variables these are.
 const BY_OTHER_NAMES: [(&str, &str); 1] =
     [("migrations/src/roles.rs: env.optional(variable", "the services' database URLs, for their users")];

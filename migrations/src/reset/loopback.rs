@@ -48,7 +48,7 @@ impl Loopback {
     /// # Errors
     /// When either is elsewhere or `ENV` is `production`.
     pub fn of(env: &Env) -> Result<Self, Refusal> {
-        if env.text("ENV", "").trim().eq_ignore_ascii_case("production") {
+        if env.text("ENV", "development").trim().eq_ignore_ascii_case("production") {
             return Err(Refusal::Production);
         }
         let database = env.text("DATABASE_URL", DEFAULT_URL);

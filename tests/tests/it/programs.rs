@@ -89,11 +89,13 @@ pub struct Place {
     id: &'static str,
     bap: u16,
     cds: u16,
+    metrics: u16,
 }
 
 impl Place {
     pub fn new(id: &'static str) -> Self {
-        Self { id, bap: free_port().unwrap(), cds: free_port().unwrap() }
+        let [bap, cds, metrics] = [(); 3].map(|()| free_port().unwrap());
+        Self { id, bap, cds, metrics }
     }
 
     pub fn client(&self) -> Client {
@@ -230,6 +232,12 @@ impl Programs {
         CatalogServiceClient::new(Channel::from_shared(address).unwrap().connect_lazy())
     }
 
+    /// Where the services and this gateway serve their metrics.
+    pub fn metrics(&self, gateway: &Place) -> [String; 4] {
+        let [catalog, matching, order] = self.metrics.map(|(_, port)| port);
+        [catalog, matching, order, gateway.metrics].map(|port| format!("http://127.0.0.1:{port}/metrics"))
+    }
+
     pub fn services(&self) -> [Program; 3] {
         ["catalog", "matching", "order"].map(|name| self.service(name))
     }
@@ -246,6 +254,7 @@ impl Programs {
         let mut command = self.command("gateway");
         command.env("GATEWAY_ID", place.id).env("CRASH_AT", point);
         command.env("BAP_PORT", place.bap.to_string()).env("CDS_PORT", place.cds.to_string());
+        command.env("METRICS_ADDR", format!("127.0.0.1:{}", place.metrics));
         Program { name: "gateway", child: command.spawn().unwrap() }
     }
 }

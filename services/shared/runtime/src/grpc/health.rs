@@ -20,7 +20,7 @@ use tonic_health::pb::{
     health_server::{Health, HealthServer},
 };
 
-use crate::{Stop, Tasks};
+use crate::{Stop, Tasks, metrics};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -124,6 +124,7 @@ async fn follow(db: DatabaseConnection, state: watch::Sender<State>, stop: Stop)
 async fn follow_database(db: &DatabaseConnection, state: &watch::Sender<State>) {
     loop {
         let alive = timeout(PATIENCE, db.ping()).await.is_ok_and(|ping| ping.is_ok());
+        metrics::dependency("postgresql", alive);
         let now = if alive { State::Ready } else { State::Waiting };
         state.send_if_modified(|state| std::mem::replace(state, now) != now);
         sleep(INTERVAL).await;

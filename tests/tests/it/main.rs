@@ -13,6 +13,7 @@ mod deliveries;
 mod drain;
 mod ending;
 mod giving_up;
+mod health_argument;
 mod jsonpath;
 mod programs;
 mod quantities;

@@ -92,6 +92,14 @@ impl Place {
     }
 }
 
+/// How a program that was asked something ended.
+#[derive(Debug)]
+pub struct Asked {
+    pub code: Option<i32>,
+    /// On standard error.
+    pub said: String,
+}
+
 /// A database with the seed's rows, a Redis, ports, and the environment of the programs.
 #[derive(Debug)]
 pub struct Programs {
@@ -141,6 +149,19 @@ impl Programs {
     /// A service that dies at a failpoint.
     pub fn doomed_service(&self, name: &'static str, point: &str) -> Program {
         Program { name, child: self.command(name).env("CRASH_AT", point).spawn().unwrap() }
+    }
+
+    /// What a program answers to the argument `health`.
+    pub async fn health(&self, name: &'static str, place: &Place) -> Asked {
+        self.ask(name, "health", place).await
+    }
+
+    /// What a program answers to an argument.
+    pub async fn ask(&self, name: &'static str, argument: &str, place: &Place) -> Asked {
+        let mut command = self.command(name);
+        command.arg(argument).env("BAP_PORT", place.bap.to_string()).stderr(Stdio::piped());
+        let answer = timeout(PATIENCE, command.output()).await.expect("it answers").unwrap();
+        Asked { code: answer.status.code(), said: String::from_utf8(answer.stderr).unwrap() }
     }
 
     /// A connection to a service that has said half a request and says no more.

@@ -19,6 +19,8 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use crate::{Stop, Tasks, unless_stalled};
 
 const HEALTH: &str = "grpc.health.v1.Health";
+/// Asked of by name, health says whether the program answers at all: a restart mends that, and no absent database.
+const LIVE: &str = "live";
 const REFLECTION_V1: &str = "grpc.reflection.v1.ServerReflection";
 const REFLECTION_V1ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 const KEEPALIVE: Duration = Duration::from_secs(20);
@@ -68,6 +70,7 @@ fn reflection<'a>(services: &[&str]) -> tonic_reflection::server::Builder<'a> {
 
 /// Keeps the health of the whole server (the empty service name) at what the database is.
 async fn watch_database(reporter: HealthReporter, db: DatabaseConnection, stop: Stop) {
+    reporter.set_service_status(LIVE, ServingStatus::Serving).await;
     loop {
         let alive = timeout(HEALTH_TIMEOUT, db.ping()).await.is_ok_and(|ping| ping.is_ok());
         let status = if alive { ServingStatus::Serving } else { ServingStatus::NotServing };

@@ -4,13 +4,15 @@ pub mod env;
 pub mod failpoint;
 pub mod group;
 pub mod grpc;
+mod health;
 pub mod postgres;
 mod program;
 mod tasks;
 mod telemetry;
 
 pub use env::{Env, EnvError};
-pub use program::{run, unless_stalled};
+pub use health::Health;
+pub use program::{run, run_server, unless_stalled};
 pub use tasks::Tasks;
 pub use telemetry::chain;
 pub use tokio_util::sync::CancellationToken as Stop;

@@ -3,10 +3,11 @@
 CARGO ?= cargo
 LOCAL := target/release/local
 COMPOSE ?= docker compose
+VERSION ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
 .DEFAULT_GOAL := help
 .PHONY: help build up demo fsck test postman seed migrate migration db-shell clean-db \
-	docker-up docker-down docker-logs fmt lint
+	docker-up docker-down docker-logs compose-up compose-down images fmt lint
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -50,13 +51,26 @@ clean-db: build ## remove the private database; nothing may run
 	@$(LOCAL) clean-db
 
 docker-up: ## PostgreSQL and Redis in containers
-	$(COMPOSE) up --detach --wait
+	$(COMPOSE) up --detach --wait postgres redis
 
 docker-down: ## stop the containers; their data stays
-	$(COMPOSE) down
+	$(COMPOSE) --profile observability down
 
 docker-logs: ## what the containers say
-	$(COMPOSE) logs --follow
+	$(COMPOSE) --profile observability logs --follow
+
+compose-up: ## the whole system in containers, traced into Jaeger (PROFILE=observability adds Prometheus and Grafana)
+	DOCKER_BUILDKIT=1 COMPOSE_DOCKER_CLI_BUILD=1 $(if $(PROFILE),P2P_OTLP_ENDPOINT=http://otel-collector:4317) \
+		$(COMPOSE) $(if $(PROFILE),--profile $(PROFILE)) up --detach --build
+
+compose-down: docker-down ## stop it; its data stays
+
+images: ## an image for each program (VERSION=0.1.0)
+	for program in migrate catalog matching order gateway; do \
+		DOCKER_BUILDKIT=1 docker build --file deploy/docker/Dockerfile --target $$program \
+			--build-arg VERSION=$(VERSION) --build-arg REVISION="$$(git rev-parse HEAD)" \
+			--tag p2p-$$program:$(VERSION) . || exit; \
+	done
 
 fmt: ## format the code
 	$(CARGO) fmt --all

@@ -1,16 +1,21 @@
 //! The migrating program.
 //!
 //! - `migrate` or `migrate up`: brings all schemas up to date, then makes the services' roles where it may.
+//! - `migrate up --seed`: the same, and then inserts the seed's rows where no provider is known yet; not in production.
 //! - `migrate new SERVICE NAME`: writes an empty migration and registers it.
 
 use std::{env, path::Path, process::ExitCode};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use p2p_domain::Clock;
-use p2p_migrations::{Service, roles, scaffold, up_one};
+use p2p_migrations::{
+    Service,
+    reset::{self, Refusal, is_production},
+    roles, scaffold, up_one,
+};
 use p2p_runtime::{Env, postgres};
 
-const USAGE: &str = "usage: migrate [up] | migrate new catalog|matching|order NAME";
+const USAGE: &str = "usage: migrate [up [--seed]] | migrate new catalog|matching|order NAME";
 
 fn main() -> ExitCode {
     p2p_runtime::run("migrate", |env, _stop| async move {
@@ -18,6 +23,11 @@ fn main() -> ExitCode {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         match arguments[..] {
             [] | ["up"] => up(&env).await,
+            ["up", "--seed"] => {
+                ensure!(!is_production(&env), Refusal::Production);
+                up(&env).await?;
+                fill(&env).await
+            }
             ["new", service, name] => new(service, name),
             _ => bail!(USAGE),
         }
@@ -38,6 +48,16 @@ async fn up(env: &Env) -> anyhow::Result<()> {
         let outcome = roles::make(&url, &role).await.with_context(|| format!("cannot make {role}"))?;
         println!("{role}: {outcome}");
     }
+    Ok(())
+}
+
+async fn fill(env: &Env) -> anyhow::Result<()> {
+    let url = env.text("DATABASE_URL", postgres::DEFAULT_URL);
+    let filled = reset::fill(&url, &Clock::system()).await?;
+    println!(
+        "{}",
+        if filled { "the seed's rows are in, dated tomorrow" } else { "there are providers, not seeded" }
+    );
     Ok(())
 }
 

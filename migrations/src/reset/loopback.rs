@@ -42,13 +42,18 @@ pub enum Refusal {
     },
 }
 
+/// Whether this is no place for the seed's state.
+pub fn is_production(env: &Env) -> bool {
+    env.text("ENV", "development").trim().eq_ignore_ascii_case("production")
+}
+
 impl Loopback {
     /// The places of `DATABASE_URL` and `REDIS_URL`.
     ///
     /// # Errors
     /// When either is elsewhere or `ENV` is `production`.
     pub fn of(env: &Env) -> Result<Self, Refusal> {
-        if env.text("ENV", "development").trim().eq_ignore_ascii_case("production") {
+        if is_production(env) {
             return Err(Refusal::Production);
         }
         let database = env.text("DATABASE_URL", DEFAULT_URL);

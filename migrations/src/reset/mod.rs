@@ -1,19 +1,19 @@
 //! Puts a development system back to exactly the seed's state: two providers, their items, offers and trust, and
-//! nothing else.
+//! nothing else. Or fills an empty one with that state.
 
 mod loopback;
 mod redis;
 mod rows;
 mod tables;
 
-pub use loopback::{Loopback, Refusal};
+pub use loopback::{Loopback, Refusal, is_production};
 
 use std::time::Duration;
 
 use anyhow::Context;
 use p2p_domain::Clock;
 use p2p_runtime::postgres::sql_state;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement, TransactionTrait};
 
 /// How often it is tried against programs that work on the same rows, and how long it waits in between.
 const TRIES: u32 = 10;
@@ -41,6 +41,31 @@ pub async fn database(place: &Loopback, clock: &Clock) -> anyhow::Result<Emptied
     let tables = result.context("cannot put the database back to the seed's state")?;
     anyhow::ensure!(!tables.is_empty(), "the database has no schemas yet: run `migrate` first");
     Ok(Emptied { tables })
+}
+
+/// Inserts the seed's rows, dated tomorrow, where no provider is known yet. Nothing is removed, wherever the database
+/// is. Returns whether there were none. Any number of processes may do so at once.
+///
+/// # Errors
+/// When the database cannot be reached or has no schemas yet.
+pub async fn fill(url: &str, clock: &Clock) -> anyhow::Result<bool> {
+    let db = crate::connect(url, "catalog").await.context("cannot connect to DATABASE_URL")?;
+    let result = fill_empty(&db, clock).await;
+    db.close().await?;
+    result.context("cannot insert the seed's rows")
+}
+
+async fn fill_empty(db: &DatabaseConnection, clock: &Clock) -> Result<bool, DbErr> {
+    let transaction = db.begin().await?;
+    // Two must not find it empty at once.
+    transaction.execute_unprepared("SELECT 1 FROM catalog.migration_lock WHERE id = 1 FOR UPDATE").await?;
+    let any = Statement::from_string(DbBackend::Postgres, "SELECT 1 FROM catalog.providers LIMIT 1");
+    let empty = transaction.query_one_raw(any).await?.is_none();
+    if empty {
+        rows::insert(&transaction, clock).await?;
+    }
+    transaction.commit().await?;
+    Ok(empty)
 }
 
 /// Removes the buyers' state from Redis: the keys `txn:*` and `msg:*`, no others. Returns how many there were.

@@ -131,3 +131,21 @@ async fn a_database_without_schemas_is_told_to_be_migrated() {
     let error = reset::database(&place, &clock()).await.unwrap_err();
     assert_eq!(error.to_string(), "the database has no schemas yet: run `migrate` first");
 }
+
+#[tokio::test]
+async fn an_empty_database_is_filled_once_and_what_is_there_stays() {
+    let url = p2p_testkit::database().await.unwrap();
+    let clock = clock();
+    let both = tokio::join!(reset::fill(&url, &clock), reset::fill(&url, &clock));
+    let mut filled = [both.0.unwrap(), both.1.unwrap()];
+    filled.sort_unstable();
+    assert_eq!(filled, [false, true]);
+    let db = Database::connect(&url).await.unwrap();
+    assert_seeds_state(&db).await;
+
+    db.execute_unprepared("UPDATE catalog.providers SET name = 'Alpha' WHERE name LIKE 'Alpha%'")
+        .await
+        .unwrap();
+    assert!(!reset::fill(&url, &clock).await.unwrap());
+    assert_eq!(rows(&db, "SELECT 1 FROM catalog.providers WHERE name = 'Alpha'").await, ["(1)"]);
+}

@@ -4,10 +4,12 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use p2p_matching::Config;
+use p2p_runtime::{Env, Health};
 use tokio::net::TcpListener;
 
 fn main() -> ExitCode {
-    p2p_runtime::run("matching", |env, stop| async move {
+    let health = |env: &Env| Ok(Health::Grpc(Config::from_env(env)?.address));
+    p2p_runtime::run_server("matching", health, |env, stop| async move {
         let config = Config::from_env(&env)?;
         let address = config.address;
         let listener =

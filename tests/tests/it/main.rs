@@ -16,6 +16,7 @@ mod drain;
 mod ending;
 mod explain;
 mod giving_up;
+mod health_argument;
 mod jsonpath;
 mod load;
 mod metrics;

@@ -89,18 +89,24 @@ pub struct Place {
     id: &'static str,
     bap: u16,
     cds: u16,
-    metrics: u16,
 }
 
 impl Place {
     pub fn new(id: &'static str) -> Self {
-        let [bap, cds, metrics] = [(); 3].map(|()| free_port().unwrap());
-        Self { id, bap, cds, metrics }
+        Self { id, bap: free_port().unwrap(), cds: free_port().unwrap() }
     }
 
     pub fn client(&self) -> Client {
         Client::new(format!("http://127.0.0.1:{}", self.bap), format!("http://127.0.0.1:{}", self.cds))
     }
+}
+
+/// How a program that was asked something ended.
+#[derive(Debug)]
+pub struct Asked {
+    pub code: Option<i32>,
+    /// On standard error.
+    pub said: String,
 }
 
 /// A database with the seed's rows, a Redis, ports, and the environment of the programs.
@@ -216,6 +222,19 @@ impl Programs {
         said
     }
 
+    /// What a program answers to the argument `health`.
+    pub async fn health(&self, name: &'static str, place: &Place) -> Asked {
+        self.ask(name, "health", place).await
+    }
+
+    /// What a program answers to an argument.
+    pub async fn ask(&self, name: &'static str, argument: &str, place: &Place) -> Asked {
+        let mut command = self.command(name);
+        command.arg(argument).env("BAP_PORT", place.bap.to_string()).stderr(Stdio::piped());
+        let answer = timeout(PATIENCE, command.output()).await.expect("it answers").unwrap();
+        Asked { code: answer.status.code(), said: String::from_utf8(answer.stderr).unwrap() }
+    }
+
     /// A connection to a service that has said half a request and says no more.
     pub async fn half_a_request(&self, address: &'static str) -> TcpStream {
         let mut stream = TcpStream::connect(self.listen[address][0]).await.unwrap();
@@ -230,12 +249,6 @@ impl Programs {
     pub fn catalog(&self) -> CatalogServiceClient<Channel> {
         let address = format!("http://{}", self.listen["CATALOG_ADDR"][0]);
         CatalogServiceClient::new(Channel::from_shared(address).unwrap().connect_lazy())
-    }
-
-    /// Where the services and this gateway serve their metrics.
-    pub fn metrics(&self, gateway: &Place) -> [String; 4] {
-        let [catalog, matching, order] = self.metrics.map(|(_, port)| port);
-        [catalog, matching, order, gateway.metrics].map(|port| format!("http://127.0.0.1:{port}/metrics"))
     }
 
     pub fn services(&self) -> [Program; 3] {
@@ -254,7 +267,6 @@ impl Programs {
         let mut command = self.command("gateway");
         command.env("GATEWAY_ID", place.id).env("CRASH_AT", point);
         command.env("BAP_PORT", place.bap.to_string()).env("CDS_PORT", place.cds.to_string());
-        command.env("METRICS_ADDR", format!("127.0.0.1:{}", place.metrics));
         Program { name: "gateway", child: command.spawn().unwrap() }
     }
 }

@@ -4,6 +4,7 @@ pub mod env;
 pub mod failpoint;
 pub mod group;
 pub mod grpc;
+mod health;
 mod logs;
 pub mod metrics;
 pub mod postgres;
@@ -12,8 +13,9 @@ mod tasks;
 pub mod trace;
 
 pub use env::{Env, EnvError};
+pub use health::Health;
 pub use logs::{RequestId, chain};
-pub use program::{run, unless_stalled};
+pub use program::{run, run_server, unless_stalled};
 pub use tasks::Tasks;
 pub use tokio_util::sync::CancellationToken as Stop;
 

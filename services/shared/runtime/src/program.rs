@@ -1,6 +1,6 @@
 //! From `main` to the exit code.
 
-use std::{future::Future, process::ExitCode, time::Duration};
+use std::{ffi::OsString, future::Future, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use tokio::{
@@ -8,7 +8,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{Env, Stop, logs, metrics, trace};
+use crate::{Env, Health, Stop, logs, metrics, trace};
 
 const GRACE_SECONDS: u64 = 10;
 const CLIENT_PATIENCE: Duration = Duration::from_secs(5);
@@ -20,7 +20,27 @@ where
     P: FnOnce(Env, Stop) -> F,
     F: Future<Output = anyhow::Result<()>>,
 {
-    match try_run(name, program) {
+    exit(name, try_run(name, program))
+}
+
+/// Runs a program that serves, as [`run`]. With the argument `health` it asks the running one of the same
+/// environment instead: the exit code is 0 when that one is well, else 1 with a sentence on standard error.
+pub fn run_server<H, P, F>(name: &'static str, health: H, program: P) -> ExitCode
+where
+    H: FnOnce(&Env) -> anyhow::Result<Health>,
+    P: FnOnce(Env, Stop) -> F,
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    match arguments.as_slice() {
+        [] => run(name, program),
+        [argument] if argument == "health" => exit(name, ask(health)),
+        _ => exit(name, Err(anyhow::anyhow!("usage: {name} [health]"))),
+    }
+}
+
+fn exit(name: &str, result: anyhow::Result<()>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // The log may not have started yet.
@@ -28,6 +48,12 @@ where
             ExitCode::FAILURE
         }
     }
+}
+
+fn ask(health: impl FnOnce(&Env) -> anyhow::Result<Health>) -> anyhow::Result<()> {
+    let health = health(&Env::load()?)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.context("cannot start tokio")?.block_on(health.ask())
 }
 
 fn try_run<P, F>(name: &'static str, program: P) -> anyhow::Result<()>

@@ -200,11 +200,6 @@ fn every_container_is_confined_and_limited() {
 
 #[test]
 fn what_is_mounted_is_there() {
-    // Only with the files of the profile.
-    if !repository::path("deploy/observability").exists() {
-        eprintln!("skipped: deploy/observability is not there");
-        return;
-    }
     for (file, services) in both() {
         for (name, service) in services {
             for volume in texts(service.get("volumes").unwrap_or(&Value::Null)) {

@@ -20,8 +20,6 @@ const OPENTELEMETRY: [&str; 4] = [
     "OTEL_TRACES_SAMPLER",
     "OTEL_TRACES_SAMPLER_ARG",
 ];
-/// Where a program serves its metrics.
-const METRICS: &str = "METRICS_ADDR";
 
 /// Every variable that our programs read: a literal of their source that looks like one.
 pub fn known() -> BTreeSet<String> {
@@ -31,7 +29,7 @@ pub fn known() -> BTreeSet<String> {
         .map(|literal| literal.text)
         .filter(|text| is_name(text))
         .collect();
-    names.extend(OPENTELEMETRY.into_iter().chain([METRICS]).map(str::to_owned));
+    names.extend(OPENTELEMETRY.map(str::to_owned));
     names
 }
 

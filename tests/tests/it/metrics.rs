@@ -68,7 +68,8 @@ impl Scraped {
     /// The sum of the series that have these labels; none when there is none.
     fn sum(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let found = self.samples.iter().filter(|sample| sample.has(name, labels)).map(|sample| sample.value);
-        found.reduce(|sum, value| sum + value)
+        let found: Vec<f64> = found.collect();
+        (!found.is_empty()).then(|| found.iter().sum())
     }
 }
 

@@ -37,7 +37,7 @@ fn read(path: &Path) -> String {
 }
 
 fn yaml(file: &str) -> Value {
-    serde_norway::from_str(&read(&folder().join(file))).unwrap_or_else(|e| panic!("{file}: {e}"))
+    serde_saphyr::from_str(&read(&folder().join(file))).unwrap_or_else(|e| panic!("{file}: {e}"))
 }
 
 fn dashboard() -> Value {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// A place in the repository.
 pub fn path(name: impl AsRef<Path>) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().join(name)
 }
 
 pub fn read(name: impl AsRef<Path>) -> String {

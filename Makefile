@@ -3,7 +3,7 @@
 CARGO ?= cargo
 LOCAL := target/release/local
 COMPOSE ?= docker compose
-VERSION ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+P2P_VERSION ?= 0.1.0
 
 .DEFAULT_GOAL := help
 .PHONY: help build up demo fsck test postman seed migrate migration db-shell clean-db \
@@ -65,11 +65,11 @@ compose-up: ## the whole system in containers, traced into Jaeger (PROFILE=obser
 
 compose-down: docker-down ## stop it; its data stays
 
-images: ## an image for each program (VERSION=0.1.0)
+images: ## an image for each program (P2P_VERSION=0.1.0)
 	for program in migrate catalog matching order gateway; do \
 		DOCKER_BUILDKIT=1 docker build --file deploy/docker/Dockerfile --target $$program \
-			--build-arg VERSION=$(VERSION) --build-arg REVISION="$$(git rev-parse HEAD)" \
-			--tag p2p-$$program:$(VERSION) . || exit; \
+			--build-arg VERSION=$(P2P_VERSION) --build-arg REVISION="$$(git rev-parse HEAD)" \
+			--tag p2p-$$program:$(P2P_VERSION) . || exit; \
 	done
 
 fmt: ## format the code

@@ -96,9 +96,9 @@ fn sources() -> Vec<Source> {
 fn of_compose() -> Defaults {
     let variable = pattern!(r"(\$?)\$\{([A-Z][A-Z0-9_]*)(?::?-([^}]*)|:?\?[^}]*)?\}");
     let mut found = Defaults::new();
-    let files = fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().path());
-    let is_compose =
-        |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("docker-compose");
+    let folders = [root(), root().join("deploy/compose")].map(|folder| fs::read_dir(folder).unwrap());
+    let files = folders.into_iter().flatten().map(|entry| entry.unwrap().path());
+    let is_compose = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "yml");
     for file in files.filter(is_compose) {
         let text = read(&file);
         let used = variable.captures_iter(&text).filter(|found| found[1].is_empty());

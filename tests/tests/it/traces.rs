@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     beckn::{self, Message},
-    client::{ALPHA, Client, Trade},
+    client::{ALPHA, Client, Trade, order_id},
     collector::{Collector, Span, Spans},
     programs::{Place, Programs},
     receiver::Receiver,
@@ -91,6 +91,14 @@ async fn a_trade_is_one_trace_under_its_transaction_id() {
     let lost = |span: &&Span| span.parent != root && !spans.0.contains_key(&span.parent);
     let lost: Vec<&Span> = spans.0.values().filter(lost).collect();
     assert!(lost.is_empty(), "no parents: {lost:?}");
+
+    // What the seller ends is told there too, though another request did it.
+    let order = order_id(&trade.state().await);
+    let completed = client.post(&format!("/seller/orders/{order}/complete"), &json!({})).await;
+    assert_eq!(completed.status, 200, "{}", completed.text);
+    let unasked = |span: &Span| span.name == "deliver on_status" && span.parent == root;
+    let unasked = collector.has("what the buyer is told unasked", unasked).await;
+    assert_eq!(unasked.trace, trade.id.replace('-', ""));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,7 +5,7 @@
 //! body has been read, with the arrival as its start.
 
 use std::{
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, Weak},
     time::SystemTime,
 };
 
@@ -49,7 +49,8 @@ struct Arrival {
 pub async fn observe(request: Request, next: Next) -> Response {
     let arrival = Arc::new(Arrival::of(&request));
     let id = request_id(request.headers());
-    let known = Context::new().with_value(RequestId(id.clone())).with_value(arrival.clone());
+    // Weak: the span's context, which the arrival has, has this value too.
+    let known = Context::new().with_value(RequestId(id.clone())).with_value(Arc::downgrade(&arrival));
     let context = match arrival.kind() {
         Kind::Untraced => trace::beneath(&known, &trace::untraced()),
         Kind::OfTrade => known.clone(),
@@ -68,7 +69,7 @@ pub async fn observe(request: Request, next: Next) -> Response {
 /// The context of a request that has said which trade it belongs to: what is done for it, is done there.
 pub fn in_trade(transaction: &TransactionId, more: impl FnOnce() -> Vec<KeyValue>) -> Context {
     let current = Context::current();
-    let Some(arrival) = current.get::<Arc<Arrival>>() else { return current };
+    let Some(arrival) = current.get::<Weak<Arrival>>().and_then(Weak::upgrade) else { return current };
     arrival.begin(&current, Some(transaction), || {
         let mut attributes = more();
         attributes.push(KeyValue::new("beckn.transaction_id", transaction.to_string()));

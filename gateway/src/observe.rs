@@ -177,3 +177,28 @@ fn conclude(context: &Context, response: &mut Response, id: &str) {
 pub fn current_request_id() -> Option<String> {
     Context::map_current(|current| current.get::<RequestId>().map(|id| id.0.clone()))
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, body::Body, middleware, routing::post};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_known_of_a_request_is_freed_with_its_answer() {
+        let seen = Arc::new(OnceLock::new());
+        let see = seen.clone();
+        let handler = || async move {
+            in_trade(&TransactionId::random(), Vec::new);
+            let arrival = Context::current().get::<Weak<Arrival>>().cloned().unwrap();
+            assert!(arrival.upgrade().is_some());
+            see.set(arrival).unwrap();
+        };
+        let app = Router::new().route("/api/select", post(handler)).layer(middleware::from_fn(observe));
+        let request = Request::post("/api/select").body(Body::empty()).unwrap();
+        let answer = app.oneshot(request).await.unwrap();
+        assert!(answer.headers().contains_key(REQUEST_ID));
+        assert!(seen.get().unwrap().upgrade().is_none());
+    }
+}

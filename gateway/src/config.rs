@@ -10,6 +10,7 @@ use p2p_domain::ParticipantId;
 use p2p_runtime::{Env, EnvError, grpc::Targets};
 
 const CALLBACK_PER_PEER: NonZeroUsize = NonZeroUsize::new(64).expect("64 is not zero");
+const REDIS_SCHEMES: [&str; 3] = ["redis", "redis-cluster", "redis-sentinel"];
 const DEFAULT_REDIS: &str = "redis://localhost:6379";
 
 /// The gateway's configuration.
@@ -72,7 +73,7 @@ impl Config {
             cds: SocketAddr::new(host, cds_port),
             identity: Identity::from_env(env, bap_port, cds_port)?,
             gateway_id: env.text("GATEWAY_ID", &format!("{}:{bap_port}", env.text("HOSTNAME", "localhost"))),
-            redis_url: env.text("REDIS_URL", DEFAULT_REDIS),
+            redis_url: redis_url(env)?,
             catalog: env.value("CATALOG_ADDR", local(50051).into())?,
             matching: env.value("MATCHING_ADDR", local(50052).into())?,
             order: env.value("ORDER_ADDR", local(50053).into())?,
@@ -88,6 +89,17 @@ impl Config {
             },
         })
     }
+}
+
+/// What is said of it does not repeat it: it may hold a password.
+fn redis_url(env: &Env) -> Result<String, EnvError> {
+    let url = env.text("REDIS_URL", DEFAULT_REDIS);
+    let unusable = |why: &str| EnvError::Unusable { name: "REDIS_URL", why: why.to_owned() };
+    if !REDIS_SCHEMES.iter().any(|scheme| url.starts_with(&format!("{scheme}://"))) {
+        return Err(unusable("must begin with redis://, redis-cluster:// or redis-sentinel://"));
+    }
+    fred::types::config::Config::from_url(&url).map_err(|e| unusable(e.details()))?;
+    Ok(url)
 }
 
 impl Identity {

@@ -24,7 +24,8 @@ use uuid::Uuid;
 
 use crate::beckn;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Names a request of a client, in its answer, in the log, and on the way to other programs.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const LONGEST_REQUEST_ID: usize = 128;
 /// What is asked again and again by clients and orchestrators.
 const UNTRACED: [&str; 2] = ["/health", "/api/transactions"];
@@ -62,6 +63,11 @@ pub async fn observe(request: Request, next: Next) -> Response {
         // Refused before it said which trade it belongs to.
         Kind::OfTrade | Kind::Other => arrival.begin(&known, None, Vec::new),
     };
+    if response.status().is_client_error() || response.status().is_server_error() {
+        let _current = context.clone().attach();
+        let Arrival { method, route, .. } = arrival.as_ref();
+        tracing::info!(%method, route, status = response.status().as_u16(), "refused");
+    }
     conclude(&context, &mut response, &id);
     response
 }

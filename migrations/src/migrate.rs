@@ -36,6 +36,7 @@ fn main() -> ExitCode {
 
 async fn up(env: &Env) -> anyhow::Result<()> {
     let url = env.text("DATABASE_URL", postgres::DEFAULT_URL);
+    postgres::check_url("DATABASE_URL", &url)?;
     for service in Service::ALL {
         let schema = service.schema();
         for migration in up_one(&url, service).await? {
@@ -53,6 +54,7 @@ async fn up(env: &Env) -> anyhow::Result<()> {
 
 async fn fill(env: &Env) -> anyhow::Result<()> {
     let url = env.text("DATABASE_URL", postgres::DEFAULT_URL);
+    postgres::check_url("DATABASE_URL", &url)?;
     let filled = reset::fill(&url, &Clock::system()).await?;
     println!(
         "{}",

@@ -104,7 +104,9 @@ struct Launcher<'a> {
 impl Launcher<'_> {
     /// PostgreSQL and Redis, unless the environment names others. Returns what the programs must know.
     async fn start_servers(&self, system: &mut System) -> anyhow::Result<(Database, Environment)> {
-        let own_postgres = self.env.optional("DATABASE_URL").is_none();
+        let theirs = self.env.optional("DATABASE_URL");
+        theirs.iter().try_for_each(|url| p2p_runtime::postgres::check_url("DATABASE_URL", url))?;
+        let own_postgres = theirs.is_none();
         let own_redis = self.env.optional("REDIS_URL").is_none();
         let wanted = [(own_postgres, Tool::Postgres), (own_redis, Tool::Redis)];
         let wanted: Vec<_> = wanted.into_iter().filter(|(own, _)| *own).map(|(_, tool)| tool).collect();

@@ -139,6 +139,7 @@ impl App {
             match self.send(transaction, &state, outgoing).await? {
                 Made::Answered(message_id, ack) => {
                     let transaction_id = transaction.clone();
+                    tracing::info!(%transaction_id, message_id, "asked");
                     return Ok(json(&Answer { status: "ok", transaction_id, message_id, with, ack }));
                 }
                 Made::Stale(newest) => state = self.transactions.at(transaction, newest).await?,
@@ -212,7 +213,12 @@ impl App {
 /// The peer's acknowledgement, or what is said to the client without one.
 fn acknowledgement(answered: Result<Answered, PeerError>) -> Result<Box<RawValue>, ApiError> {
     let unreachable = |why: String| ApiError::new(StatusCode::BAD_GATEWAY, why);
-    let answered = answered.map_err(|error| unreachable(error.to_string()))?;
+    let answered = answered.map_err(|error| match error.never_sent() {
+        true => unreachable(error.to_string()),
+        false => {
+            unreachable(format!("{error}; it may have arrived: look at the transaction before asking again"))
+        }
+    })?;
     let verdict = PeerAnswer::read(&answered.body);
     let ack = serde_json::from_slice::<Box<RawValue>>(&answered.body).ok().filter(|_| verdict.is_some());
     match ack {
@@ -222,8 +228,14 @@ fn acknowledgement(answered: Result<Answered, PeerError>) -> Result<Box<RawValue
             Ok(ack)
         }
         _ if matches!(answered.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) => {
-            Err(ApiError::new(answered.status, "the peer is overloaded, try again"))
+            Err(ApiError::new(
+                answered.status,
+                "the other side cannot take it now; it is sent again until it is taken, or until you ask again",
+            ))
         }
-        _ => Err(unreachable(format!("the peer answered {} without a verdict", answered.status))),
+        _ => Err(unreachable(format!(
+            "the other side answered {} without a verdict; it is asked again",
+            answered.status
+        ))),
     }
 }

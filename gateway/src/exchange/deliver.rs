@@ -153,6 +153,12 @@ impl Exchange {
         self.tasks.spawn(async move {
             let _lease = exchange.leases.begin(Leased::Delivery(sent.delivery_id.clone()));
             if let Some(answered) = exchange.unless_stopped(exchange.deliver_request(&sent)).await {
+                if !answered.as_ref().is_ok_and(|answer| answer.status.is_success()) {
+                    // Before the client hears of it and asks again: then the mailbox knows that this one has failed.
+                    if let Err(error) = exchange.report().await {
+                        tracing::warn!(%error, "a failed request is reported later");
+                    }
+                }
                 // Nobody may be waiting any more.
                 let _ = answer.send(answered);
             }
@@ -220,7 +226,9 @@ fn after_refusal(sent: Sent, answer: &Answered) -> DeliveryMark {
 
 /// Again after the schedule's pause, or given up after so many repeats.
 fn again_or_dead(sent: Sent, retry_after: Option<Duration>, why: String, repeats: usize) -> DeliveryMark {
-    let Sent { action, message_id, transaction_id, uri, attempts, .. } = &sent;
+    let Sent { action, message_id, transaction_id, uri, .. } = &sent;
+    // This one as well.
+    let attempts = sent.attempts + 1;
     match SCHEDULE.get(sent.attempts).filter(|_| sent.attempts < repeats) {
         Some(pause) => {
             let pause =

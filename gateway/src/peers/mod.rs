@@ -15,10 +15,15 @@ use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header},
 };
-use p2p_runtime::trace::{self, KeyValue, SpanKind};
+use p2p_runtime::{
+    RequestId,
+    trace::{self, KeyValue, SpanKind},
+};
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 use url::Url;
+
+use crate::observe::REQUEST_ID;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const TIMEOUT: Duration = Duration::from_secs(8);
@@ -183,6 +188,9 @@ impl Peers {
         };
         let status = answered.status;
         trace::note(|| vec![KeyValue::new("http.response.status_code", i64::from(status.as_u16()))]);
+        if !status.is_success() {
+            trace::failed(&trace::Context::current(), status.to_string());
+        }
         Ok(answered)
     }
 
@@ -233,7 +241,12 @@ impl Peers {
 fn headers() -> HeaderMap {
     let mut headers =
         HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
-    trace::inject(&trace::Context::current(), &mut headers);
+    let current = trace::Context::current();
+    trace::inject(&current, &mut headers);
+    // What our own gateways do for a client's request is found in their logs by its id.
+    if let Some(id) = current.get::<RequestId>().and_then(|id| HeaderValue::from_str(&id.0).ok()) {
+        headers.insert(REQUEST_ID, id);
+    }
     headers
 }
 

@@ -193,6 +193,8 @@ async fn an_accepted_action_is_one_line_of_the_log_with_its_trace() {
         let [line] = answered[..] else { panic!("{action}: {answered:?}") };
         assert_eq!(line["transaction_id"], trade.id);
         assert_eq!(line["trace_id"], trade.id.replace('-', ""));
+        // Also at the seller's side, which the buyer's side asks for its client.
+        assert_eq!(line["request_id"], "mine-1");
         assert_eq!((&line["verdict"], &line["outcome"]), (&json!("ACK"), &json!("OUTCOME_ACCEPTED")));
         assert!(
             line["millis"].is_u64() && line["message_id"].is_string() && line["bap_id"].is_string(),

@@ -207,6 +207,7 @@ impl Batch {
             return Ok(Sent { delivery: None, buyer_seq });
         }
         let now = self.loaded.now;
+        self.writes.superseded.push((send.scope.clone(), send.message.action.clone()));
         let delivery = self.post(&send.gateway, &send.scope, &send.message, &send.buyer_json, true, now)?;
         Ok(Sent { delivery: Some(delivery), buyer_seq: buyer_seq + 1 })
     }

@@ -34,6 +34,8 @@ pub(super) struct Writes {
     pub moved: BTreeMap<OrderId, (TransactionKey, Status)>,
     pub quotes: Vec<(TransactionKey, Quote)>,
     pub outbox: Vec<OutboxRow>,
+    /// Requests of our buyer's side that a newer one of the same kind takes the place of.
+    pub superseded: Vec<(TransactionKey, String)>,
     pub marks: Vec<(Uuid, GatewayId, MarkResult)>,
     /// Deliveries that had no text, with their events and where they go.
     pub composed: Vec<(Uuid, Uuid, String)>,
@@ -60,6 +62,7 @@ pub(super) async fn save(
     orders(&mut new, &writes.orders);
     quotes(&mut new, periods, loaded.now, &writes.quotes);
     outbox::insert(&mut new, periods, &writes.outbox);
+    outbox::supersede(&mut new, &writes.superseded);
     if !new.execute(tx).await.map_err(or_lost_race)? {
         return Err(Error::LostRace);
     }

@@ -173,3 +173,26 @@ async fn a_dead_letter_is_listed_and_comes_back_with_the_same_bytes() {
     let claimed = system.claim(&gateway).await;
     assert_eq!((claimed.deliveries[0].attempts, claimed.deliveries[0].body.as_str()), (0, "{}"));
 }
+
+#[tokio::test]
+async fn a_request_that_failed_is_not_made_again_behind_a_newer_one() {
+    let system = System::with_leases("1").await;
+    let gateway = system.join("g").await;
+    let first = send(&system, &gateway, "m-1", 0).await;
+    let retry = delivery_mark::Retry { after: Some(Default::default()), error: "answered 503".into() };
+    let mark = DeliveryMark {
+        delivery_id: first.delivery_id.clone(),
+        result: Some(delivery_mark::Result::Retry(retry)),
+    };
+    let request = MarkRequest { gateway: Some(gateway.clone()), marks: vec![mark] };
+    system.mailbox.clone().mark(request).await.unwrap();
+    let second = send(&system, &gateway, "m-2", first.buyer_seq).await;
+    assert!(!second.stale);
+    // The first one is due, and nobody gets it.
+    let claimed = system.claim(&gateway).await.deliveries;
+    assert!(claimed.iter().all(|delivery| delivery.id != first.delivery_id), "{claimed:?}");
+    let dead = system.mailbox.clone().list_dead(ListDeadRequest::default()).await.unwrap().into_inner();
+    let [letter] = &dead.letters[..] else { panic!("{dead:?}") };
+    assert_eq!(letter.error, "superseded by a newer request");
+    assert_eq!(letter.delivery.as_ref().unwrap().id, first.delivery_id);
+}

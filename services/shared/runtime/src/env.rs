@@ -15,6 +15,14 @@ pub enum EnvError {
         /// What was wrong.
         why: String,
     },
+    /// Its text is no value of its type, and may hold a secret.
+    #[error("{name} cannot be used: {why}")]
+    Unusable {
+        /// The variable.
+        name: &'static str,
+        /// What was wrong.
+        why: String,
+    },
     /// `.env` is there but cannot be read.
     #[error("cannot read .env")]
     File(#[source] dotenvy::Error),

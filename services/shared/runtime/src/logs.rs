@@ -16,7 +16,7 @@ use tracing_subscriber::{
 
 use crate::{Env, EnvError};
 
-const FILTER: &str = "info,sqlx=warn,sea_orm_migration=warn,h2=warn,fred=error,opentelemetry-otlp=off";
+const FILTER: &str = "info,sqlx=warn,sea_orm_migration=warn,h2=warn,fred=error,opentelemetry_sdk=off";
 
 /// `LOG_FORMAT`: one JSON object a line, or text for people.
 #[derive(Clone, Copy)]

@@ -6,9 +6,10 @@ mod parts;
 pub use failure::{AsDbErr, is_passing, lost_race, sql_state};
 pub use parts::{Parts, column};
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{future::Future, num::NonZeroU32, pin::Pin, time::Duration};
 
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
+use url::Url;
 
 use crate::{
     Env, EnvError, failpoint, metrics,
@@ -18,7 +19,7 @@ use crate::{
 /// Where PostgreSQL is when nothing is said.
 pub const DEFAULT_URL: &str = "postgresql://p2p_user:p2p_password@localhost:5432/p2p_trading";
 
-const POOL_CONNECTIONS: u32 = 10;
+const POOL_CONNECTIONS: NonZeroU32 = NonZeroU32::new(10).expect("10 is not zero");
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// A connection that was idle for so long is asked whether it is still there before it is used.
 const TESTED_WHEN_IDLE_FOR: Duration = Duration::from_secs(1);
@@ -51,11 +52,33 @@ impl Config {
     /// From the service's own variable, else `DATABASE_URL`; pool size from `DATABASE_POOL`.
     ///
     /// # Errors
-    /// When `DATABASE_POOL` is no number.
+    /// When `DATABASE_POOL` is no number above zero, or the URL is none.
     pub fn from_env(env: &Env, variable: &'static str, schema: &'static str) -> Result<Self, EnvError> {
-        let url = env.optional(variable).unwrap_or_else(|| env.text("DATABASE_URL", DEFAULT_URL));
-        Ok(Self { url, schema, connections: env.value("DATABASE_POOL", POOL_CONNECTIONS)? })
+        let (name, url) = match env.optional(variable) {
+            Some(url) => (variable, url),
+            None => ("DATABASE_URL", env.text("DATABASE_URL", DEFAULT_URL)),
+        };
+        check_url(name, &url)?;
+        Ok(Self { url, schema, connections: env.value("DATABASE_POOL", POOL_CONNECTIONS)?.get() })
     }
+}
+
+/// Whether PostgreSQL can be asked for at this URL. What is said of it does not repeat it: it may hold a password.
+///
+/// # Errors
+/// Names the variable, and what is wrong with it.
+pub fn check_url(name: &'static str, url: &str) -> Result<(), EnvError> {
+    let why = match Url::parse(url) {
+        Err(error) => error.to_string(),
+        Ok(url) if !matches!(url.scheme(), "postgres" | "postgresql") => {
+            "must begin with postgresql://".to_owned()
+        }
+        Ok(_) => return Ok(()),
+    };
+    let why = format!(
+        "{why} (a URL such as postgresql://user:password@host:5432/database; # / ? @ in a password are written %23 %2F %3F %40)"
+    );
+    Err(EnvError::Unusable { name, why })
 }
 
 /// A pool that connects when it is first needed and again whenever it must.
@@ -133,5 +156,26 @@ where
             transaction.rollback().await?;
             Err(error)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_that_is_none_is_named_and_its_password_kept() {
+        for url in [
+            "postgresql://u:pass#word@h:1/x",
+            "mysql://u:password@h/x",
+            "u:password@h",
+            "postgresql://u:password@h:port",
+        ] {
+            let said = check_url("ORDER_DATABASE_URL", url).unwrap_err().to_string();
+            assert!(said.starts_with("ORDER_DATABASE_URL cannot be used: "), "{said}");
+            assert!(!said.contains("pass#word") && !said.contains("u:pass"), "{said}");
+        }
+        check_url("DATABASE_URL", DEFAULT_URL).unwrap();
+        check_url("DATABASE_URL", "postgresql:///p2p").unwrap();
     }
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::super::{millis, row::OutboxRow, sql};
 use crate::{
     config::Periods,
-    domain::{GatewayId, MarkResult},
+    domain::{GatewayId, MarkResult, TransactionKey},
     error::Error,
 };
 
@@ -47,6 +47,24 @@ pub(super) fn insert(parts: &mut Parts, periods: Periods, rows: &[OutboxRow]) {
             column(rows, |r| r.order.map_or(Uuid::nil(), |order| order.0)),
             Uuid::nil().into(),
             column(rows, |r| r.traceparent.clone()),
+        ],
+    );
+}
+
+/// Requests that were tried and not taken, and that wait to be made again: when the buyer asks anew, an older one must
+/// not arrive behind the newer.
+pub(super) fn supersede(parts: &mut Parts, rows: &[(TransactionKey, String)]) {
+    parts.push(
+        rows.len(),
+        "UPDATE orders.outbox o
+         SET status = 'DEAD', last_error = 'superseded by a newer request', updated_at = now(), lease_until = now()
+         FROM unnest($1::text[], $2::text[], $3::text[]) AS k (bap_id, transaction_id, action)
+         JOIN orders.events e ON e.bap_id = k.bap_id AND e.transaction_id = k.transaction_id AND e.action = k.action
+         WHERE o.event_id = e.id AND e.direction = 'OUTBOUND' AND o.status = 'PENDING' AND o.attempts > 0",
+        [
+            column(rows, |(scope, _)| scope.bap.to_string()),
+            column(rows, |(scope, _)| scope.transaction.to_string()),
+            column(rows, |(_, action)| action.clone()),
         ],
     );
 }

@@ -9,6 +9,7 @@ use opentelemetry_sdk::{
     Resource,
     trace::{Sampler, SdkTracerProvider},
 };
+use url::Url;
 use uuid::Uuid;
 
 use super::{install, sampler};
@@ -16,8 +17,9 @@ use crate::{Env, EnvError};
 
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
-/// How long the end of a program waits for a collector.
-const LAST_EXPORT: Duration = Duration::from_secs(2);
+const WANTED: &str = "must be http://host:port of a receiver of OTLP over gRPC";
+/// How long the end of a program waits for a collector, after its grace.
+const LAST_EXPORT: Duration = Duration::from_secs(1);
 
 /// This start of the program.
 static INSTANCE: LazyLock<String> = LazyLock::new(|| Uuid::new_v4().to_string());
@@ -46,15 +48,15 @@ pub(crate) fn start(env: &Env, name: &'static str) -> Result<Tracing, EnvError> 
     let provider = match endpoint {
         None => SdkTracerProvider::builder().with_sampler(Sampler::AlwaysOff),
         Some((variable, endpoint)) => {
-            let invalid = |e: opentelemetry_otlp::ExporterBuildError| EnvError::Invalid {
-                name: variable,
-                text: endpoint.clone(),
-                why: e.to_string(),
-            };
+            let unusable = |why: &str| EnvError::Unusable { name: variable, why: why.to_owned() };
+            let url = Url::parse(&endpoint).map_err(|e| unusable(&format!("{e}; {WANTED}")))?;
+            if url.scheme() != "http" || !url.has_host() || url.path() != "/" {
+                return Err(unusable(WANTED));
+            }
             let exporter = SpanExporter::builder().with_tonic().with_endpoint(&endpoint).build();
             SdkTracerProvider::builder()
                 .with_sampler(sampler::from_env(env)?)
-                .with_batch_exporter(exporter.map_err(invalid)?)
+                .with_batch_exporter(exporter.map_err(|_unusable| unusable(WANTED))?)
         }
     };
     let provider = provider.with_resource(resource(name)).build();

@@ -11,6 +11,7 @@ use std::{
 
 use http_body_util::{BodyExt, Full};
 use tonic::{
+    Code, Status,
     body::Body,
     codegen::{
         Bytes, Service, StdError,
@@ -43,15 +44,39 @@ impl Service<Request<Body>> for Whole {
         Box::pin(async move {
             let (parts, body) = request.into_parts();
             let message = body.collect().await?.to_bytes();
-            match way {
-                Way::One(mut channel) => Ok(channel.call(whole(parts, message)).await?),
+            let answered = match way {
+                Way::One(mut channel) => channel.call(whole(parts, message)).await.map_err(Into::into),
                 Way::Many(replicas) => replicas.call(parts, message).await,
-            }
+            };
+            answered.map_err(|error| away(error).into())
         })
+    }
+}
+
+/// What a call came to that got no answer. A connection that ended under it, as that of a server that drains, is no
+/// fault within the server, though HTTP/2 has no other word for it.
+fn away(error: StdError) -> Status {
+    let status = Status::from_error(error);
+    match status.code() {
+        Code::Internal | Code::Unknown => Status::unavailable(status.message()),
+        _ => status,
     }
 }
 
 /// The request as it is sent.
 pub(super) fn whole(parts: Parts, message: Bytes) -> Request<Body> {
     Request::from_parts(parts, Body::new(Full::new(message)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_ended_is_no_fault_of_the_server_and_a_deadline_stays_one() {
+        let ended = Status::internal("h2 protocol error: GoAway(NO_ERROR)");
+        assert_eq!(away(ended.into()).code(), Code::Unavailable);
+        assert_eq!(away(std::io::Error::other("broken pipe").into()).code(), Code::Unavailable);
+        assert_eq!(away(Status::deadline_exceeded("late").into()).code(), Code::DeadlineExceeded);
+    }
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     beckn::{self, Message},
-    client::{ALPHA, Client, Trade, order_id},
+    client::{ALPHA, Client, Trade, order_id, until},
     collector::{Collector, Span, Spans},
     programs::{Place, Programs},
     receiver::Receiver,
@@ -83,14 +83,18 @@ async fn a_trade_is_one_trace_under_its_transaction_id() {
         assert_eq!(asked.parent, root, "{action}");
         assert_eq!(asked.attributes["beckn.transaction_id"], trade.id);
     }
-    let spans = collector.spans();
+    // A span comes when it has ended, so after those beneath it.
+    let spans = until("spans with their parents", async || {
+        let spans = collector.spans();
+        let lost = |span: &&Span| span.parent != root && !spans.0.contains_key(&span.parent);
+        let lost: Vec<Span> = spans.0.values().filter(lost).cloned().collect();
+        if lost.is_empty() { Ok(spans) } else { Err(format!("without: {lost:?}")) }
+    })
+    .await;
     // Polls, health and what goes by the clock stay out of it, and nothing is anywhere else.
     assert_eq!(traces(&spans), BTreeSet::from([trade.id.replace('-', "").as_str()]));
     let services: BTreeSet<&str> = spans.0.values().map(|span| span.service.as_str()).collect();
     assert_eq!(services, BTreeSet::from(["catalog", "gateway", "matching", "order"]));
-    let lost = |span: &&Span| span.parent != root && !spans.0.contains_key(&span.parent);
-    let lost: Vec<&Span> = spans.0.values().filter(lost).collect();
-    assert!(lost.is_empty(), "no parents: {lost:?}");
 
     // What the seller ends is told there too, though another request did it.
     let order = order_id(&trade.state().await);

@@ -13,6 +13,7 @@
 
 mod account;
 mod addresses;
+mod built;
 mod checkout;
 mod demo;
 mod guard;

@@ -1,18 +1,14 @@
 //! `local up`: the whole system in one command.
 
-use std::{collections::BTreeMap, fs, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{collections::BTreeMap, fs, net::SocketAddr, process::ExitCode};
 
 use anyhow::Context;
 use p2p_runtime::Env;
-use tokio::{
-    net::TcpStream,
-    process::Command,
-    time::{Instant, sleep},
-};
 
 use crate::{
     account::Account,
     addresses::{self, Addresses},
+    built,
     checkout::Checkout,
     guard::{Order, StopSignal},
     guarded::{self, Guarded},
@@ -33,8 +29,6 @@ const POSTGRES_PORT: u16 = 5432;
 const POSTGRES_CONNECTIONS: u32 = 200;
 const REDIS_PORT: u16 = 6379;
 const REDIS_DATABASES: u32 = 16;
-const READY_WITHIN: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(50);
 const GRACE_SECONDS: u64 = 10;
 
 /// Where the data is, and who owns the server: decides when it is seeded.
@@ -180,7 +174,7 @@ impl Launcher<'_> {
         database: Database,
         environment: &Environment,
     ) -> anyhow::Result<()> {
-        system.while_alive(one_off("migrate", &["up"], environment)).await?;
+        system.while_alive(built::one_off("migrate", &["up"], environment)).await?;
         say("migrated");
         let url = environment.get("DATABASE_URL").context("no database")?;
         let something = match database {
@@ -194,7 +188,7 @@ impl Launcher<'_> {
             say("not seeded: there are offers already (`make seed` starts afresh)");
             return Ok(());
         }
-        system.while_alive(one_off("seed", &[], environment)).await?;
+        system.while_alive(built::one_off("seed", &[], environment)).await?;
         say("seeded");
         Ok(())
     }
@@ -212,12 +206,12 @@ impl Launcher<'_> {
             system.add(self.program(program, name, &environment)?);
             match ready {
                 Ready::Listens(address) => {
-                    system.while_alive(listens(name, *address)).await?;
+                    system.while_alive(built::listens(name, *address)).await?;
                     say(&format!("{name} on {address}"));
                 }
                 Ready::Answers(urls) => {
                     for url in urls {
-                        system.while_alive(healthy(url)).await?;
+                        system.while_alive(built::healthy(url)).await?;
                     }
                 }
             }
@@ -246,7 +240,7 @@ impl Launcher<'_> {
     }
 
     fn program(&self, program: &str, name: &str, environment: &Environment) -> anyhow::Result<Guarded> {
-        let program = beside_this(program)?;
+        let program = built::beside_this(program)?;
         let order = Order {
             command: vec![program.into_os_string().into_string().ok().context("a path is not UTF-8")?],
             folder: None,
@@ -304,56 +298,6 @@ Ctrl-C stops it
 
     fn all(&self, text: impl Fn(&Addresses) -> String) -> String {
         self.replicas.iter().map(text).collect::<Vec<_>>().join(", ")
-    }
-}
-
-/// A program that lies beside this one.
-///
-/// # Errors
-/// When it was not built.
-pub fn beside_this(name: &str) -> anyhow::Result<PathBuf> {
-    let this = std::env::current_exe().context("cannot tell which file this program is")?;
-    let file = this.with_file_name(name);
-    anyhow::ensure!(file.is_file(), "{} is not built", file.display());
-    Ok(file)
-}
-
-/// Runs one of our programs to its end.
-///
-/// # Errors
-/// When it fails.
-pub async fn one_off(
-    name: &str,
-    arguments: &[&str],
-    environment: &BTreeMap<String, String>,
-) -> anyhow::Result<()> {
-    let mut command = Command::new(beside_this(name)?);
-    command.args(arguments).envs(environment);
-    let status = command.kill_on_drop(true).status().await.with_context(|| format!("cannot run {name}"))?;
-    anyhow::ensure!(status.success(), "{name} failed ({status})");
-    Ok(())
-}
-
-async fn listens(name: &str, address: SocketAddr) -> anyhow::Result<()> {
-    let deadline = Instant::now() + READY_WITHIN;
-    while TcpStream::connect(address).await.is_err() {
-        anyhow::ensure!(Instant::now() < deadline, "{name} does not listen on {address}; see its log");
-        sleep(POLL).await;
-    }
-    Ok(())
-}
-
-async fn healthy(url: &str) -> anyhow::Result<()> {
-    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
-    let deadline = Instant::now() + READY_WITHIN;
-    loop {
-        let seen = match client.get(url).send().await {
-            Ok(answer) if answer.status().is_success() => return Ok(()),
-            Ok(answer) => answer.status().to_string(),
-            Err(error) => error.to_string(),
-        };
-        anyhow::ensure!(Instant::now() < deadline, "{url} does not answer 200: {seen}");
-        sleep(POLL).await;
     }
 }
 

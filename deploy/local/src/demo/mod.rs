@@ -11,7 +11,7 @@ use p2p_runtime::Env;
 use serde_json::{Value, json};
 
 use self::buyer::Buyer;
-use crate::{checkout::Checkout, run_file::RunFile, shell, up};
+use crate::{built, checkout::Checkout, run_file::RunFile, shell};
 
 const WINNER: &str = "offer-beta-afternoon";
 const QUANTITY: u32 = 30;
@@ -29,7 +29,7 @@ const LEFT_AFTER_TWO: &str = "40";
 /// A sentence that says which step failed and how.
 pub async fn run(env: &Env, checkout: &Checkout) -> anyhow::Result<ExitCode> {
     let environment = shell::environment(env, checkout)?;
-    up::one_off("seed", &[], &environment).await?;
+    built::one_off("seed", &[], &environment).await?;
     let tomorrow = Clock::system().now().date_naive() + Days::new(1);
     let running = RunFile::of_the_running(&checkout.local())?;
     let (bap, cds) =

@@ -1,6 +1,6 @@
 //! Goes on with an accepted action until its callback is committed.
 
-use std::{convert::Infallible, time::Duration};
+use std::time::Duration;
 
 use p2p_domain::ParticipantId;
 use p2p_proto::{
@@ -104,12 +104,8 @@ impl Exchange {
 
     async fn conclude_until_done(&self, accepted: Accepted, begun: Option<BeginResponse>, work: Work) {
         let name = format!("conclude {}", accepted.action);
-        let attributes = || facts(&accepted.context);
-        let concluded = async {
-            self.try_until_done(&accepted, begun, &work).await;
-            Ok::<_, Infallible>(())
-        };
-        let Ok(()) = trace::within(name, SpanKind::Internal, attributes, concluded).await;
+        let span = trace::child(name, SpanKind::Internal, || facts(&accepted.context));
+        trace::inside(span, self.try_until_done(&accepted, begun, &work)).await;
     }
 
     async fn try_until_done(&self, accepted: &Accepted, mut begun: Option<BeginResponse>, work: &Work) {

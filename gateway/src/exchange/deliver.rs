@@ -1,6 +1,6 @@
 //! Sends callbacks until they have arrived, and requests of our buyer's side until they are answered.
 
-use std::{convert::Infallible, time::Duration};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use p2p_domain::TransactionId;
@@ -109,17 +109,16 @@ impl Exchange {
             let Some(_lease) = exchange.leases.begin(Leased::Delivery(sent.delivery_id.clone())) else {
                 return;
             };
-            let (name, attributes) = (format!("deliver {}", sent.action), sent.attributes());
-            let delivery = async {
+            let span =
+                trace::child(format!("deliver {}", sent.action), SpanKind::Producer, || sent.attributes());
+            let delivery = trace::inside(span, async {
                 match sent.action.starts_with("on_") {
                     true => exchange.deliver_callback(sent).await,
                     false => {
                         let _for_nobody = exchange.deliver_request(&sent).await;
                     }
                 }
-                Ok::<_, Infallible>(())
-            };
-            let delivery = trace::within(name, SpanKind::Producer, || attributes, delivery);
+            });
             exchange.unless_stopped(delivery).await;
         });
     }

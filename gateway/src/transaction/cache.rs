@@ -15,10 +15,7 @@ use fred::{
     types::{Value, scripts::Script},
 };
 use p2p_domain::TransactionId;
-use p2p_runtime::{
-    metrics,
-    trace::{self, KeyValue, SpanKind},
-};
+use p2p_runtime::metrics;
 
 use super::{
     note::Note,
@@ -101,9 +98,7 @@ fn key(transaction: &TransactionId) -> String {
 
 /// A command, or a pipeline of one kind, in its span and with its duration (semantic conventions, "Redis").
 async fn command<T>(name: &'static str, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let attributes =
-        || vec![KeyValue::new("db.system.name", "redis"), KeyValue::new("db.operation.name", name)];
-    metrics::operation("redis", name, trace::within(name, SpanKind::Client, attributes, work)).await
+    metrics::operation("redis", name, work).await
 }
 
 /// The field that holds what is set aside for a part.

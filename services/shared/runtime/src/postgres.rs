@@ -11,10 +11,7 @@ use std::{future::Future, num::NonZeroU32, pin::Pin, time::Duration};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
 use url::Url;
 
-use crate::{
-    Env, EnvError, failpoint, metrics,
-    trace::{self, KeyValue, SpanKind},
-};
+use crate::{Env, EnvError, failpoint, metrics, trace};
 
 /// Where PostgreSQL is when nothing is said.
 pub const DEFAULT_URL: &str = "postgresql://p2p_user:p2p_password@localhost:5432/p2p_trading";
@@ -109,10 +106,7 @@ pub async fn connect(config: &Config) -> Result<DatabaseConnection, DbErr> {
 /// # Errors
 /// The database's.
 pub async fn commit(transaction: DatabaseTransaction) -> Result<(), DbErr> {
-    let attributes =
-        || vec![KeyValue::new("db.system.name", "postgresql"), KeyValue::new("db.operation.name", "COMMIT")];
-    let commit = trace::within("COMMIT", SpanKind::Client, attributes, transaction.commit());
-    metrics::operation("postgresql", "COMMIT", commit).await
+    metrics::operation("postgresql", "COMMIT", transaction.commit()).await
 }
 
 /// A boxed future that borrows the transaction.

@@ -19,6 +19,7 @@ pub(crate) use database::{statement, watch_pool};
 pub(crate) use operations::serve;
 
 use std::{
+    fmt::Display,
     future::Future,
     sync::{LazyLock, OnceLock},
     time::Instant,
@@ -26,6 +27,8 @@ use std::{
 
 use opentelemetry::global;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
+
+use crate::trace::{self, SpanKind};
 
 /// A label's value where there is none of a known set.
 pub const OTHER: &str = "other";
@@ -91,10 +94,20 @@ pub(crate) fn group(writer: &'static str, operations: usize) {
     SIZE.record(size, &[KeyValue::new("commit.writer", writer)]);
 }
 
-/// Does one thing with a database and notes how long it took, whatever it came to.
-pub async fn operation<T>(system: &'static str, name: &'static str, work: impl Future<Output = T>) -> T {
+/// Does one thing with a database, in its span, and notes how long it took, whatever it came to (semantic conventions,
+/// "Database"). For what no instrument of the driver tells of: commits, and Redis.
+///
+/// # Errors
+/// The work's own.
+pub async fn operation<T, E: Display>(
+    system: &'static str,
+    name: &'static str,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let attributes =
+        || vec![KeyValue::new("db.system.name", system), KeyValue::new("db.operation.name", name)];
     let began = Instant::now();
-    let done = work.await;
+    let done = trace::within(name, SpanKind::Client, attributes, work).await;
     database::record(system, name, began.elapsed());
     done
 }

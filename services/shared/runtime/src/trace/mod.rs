@@ -91,13 +91,24 @@ pub async fn within<T, E: std::fmt::Display>(
     attributes: impl FnOnce() -> Vec<KeyValue>,
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
-    let Some(context) = child(name, kind, attributes) else { return work.await };
-    let result = work.with_context(context.clone()).await;
-    if let Err(error) = &result {
-        failed(&context, error.to_string());
-    }
+    let span = child(name, kind, attributes);
+    let said = span.clone();
+    let work = async move {
+        let result = work.await;
+        if let (Some(context), Err(error)) = (said, &result) {
+            failed(&context, error.to_string());
+        }
+        result
+    };
+    inside(span, work).await
+}
+
+/// Does something in a span of its own, if there is one, and ends it.
+pub async fn inside<T>(span: Option<Context>, work: impl Future<Output = T>) -> T {
+    let Some(context) = span else { return work.await };
+    let done = work.with_context(context.clone()).await;
     context.span().end();
-    result
+    done
 }
 
 /// A span of work that serves many: beneath the first sampled one of them, linked to the others. None when none is.

@@ -16,10 +16,10 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header},
 };
 use p2p_runtime::{
-    RequestId,
+    RequestId, Tasks,
     trace::{self, KeyValue, SpanKind},
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tower::ServiceExt;
 use url::Url;
 
@@ -80,6 +80,12 @@ pub struct Answered {
     pub body: Vec<u8>,
 }
 
+impl Answered {
+    fn bad_gateway() -> Self {
+        Self { status: StatusCode::BAD_GATEWAY, retry_after: None, body: Vec::new() }
+    }
+}
+
 /// The client.
 #[derive(Clone)]
 pub struct Peers {
@@ -87,6 +93,7 @@ pub struct Peers {
     per_peer: usize,
     peers: Arc<Mutex<HashMap<String, Arc<Peer>>>>,
     own: Arc<Own>,
+    tasks: Tasks,
 }
 
 /// One host and port.
@@ -118,7 +125,7 @@ impl Peers {
     ///
     /// # Errors
     /// When no client can be built.
-    pub fn new(own_uris: &[String], per_peer: usize) -> anyhow::Result<Self> {
+    pub fn new(own_uris: &[String], per_peer: usize, tasks: &Tasks) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -133,6 +140,7 @@ impl Peers {
             per_peer,
             peers: Arc::default(),
             own: Arc::new(Own { hosts, routers: OnceLock::new() }),
+            tasks: tasks.clone(),
         })
     }
 
@@ -181,7 +189,7 @@ impl Peers {
     async fn send_or_serve(&self, url: &Url, host: &str, body: &str) -> Result<Answered, PeerError> {
         let answered = match self.send(url, host, body).await {
             Err(PeerError::Unreachable { host, source }) => match self.own_router(&host, url.path()) {
-                Some(router) => serve_directly(router, url, body).await,
+                Some(router) => self.serve_directly(router, url, body).await,
                 None => return Err(PeerError::Unreachable { host, source }),
             },
             answered => answered?,
@@ -230,6 +238,21 @@ impl Peers {
         Ok(Answered { status, retry_after, body: read })
     }
 
+    /// As over a connection, what is asked goes on in a task of its own, on a stack of its own.
+    async fn serve_directly(&self, router: Router, url: &Url, body: &str) -> Answered {
+        let mut request = Request::new(Body::from(body.to_owned()));
+        *request.method_mut() = Method::POST;
+        *request.headers_mut() = headers();
+        let Ok(path) = url.path().parse() else { return Answered::bad_gateway() };
+        *request.uri_mut() = path;
+        let (tell, told) = oneshot::channel();
+        self.tasks.spawn(async move {
+            // Nobody may be waiting any more.
+            let _ = tell.send(answer(router, request).await);
+        });
+        told.await.unwrap_or_else(|_panicked| Answered::bad_gateway())
+    }
+
     /// Of another gateway of ours we know where it listens, not which of its listeners is which; the path tells.
     fn own_router(&self, host: &str, path: &str) -> Option<Router> {
         let routers = self.own.routers.get().filter(|_| self.own.hosts.iter().any(|own| own == host))?;
@@ -265,17 +288,12 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
-async fn serve_directly(router: Router, url: &Url, body: &str) -> Answered {
-    let mut request = Request::new(Body::from(body.to_owned()));
-    *request.method_mut() = Method::POST;
-    *request.headers_mut() = headers();
-    let failed = || Answered { status: StatusCode::BAD_GATEWAY, retry_after: None, body: Vec::new() };
-    let Ok(path) = url.path().parse() else { return failed() };
-    *request.uri_mut() = path;
+/// What a router answers to a request.
+async fn answer(router: Router, request: Request<Body>) -> Answered {
     let Ok(response) = router.oneshot(request).await;
     let (status, retry_after) = (response.status(), retry_after(response.headers()));
     match to_bytes(response.into_body(), MOST_BYTES).await {
         Ok(body) => Answered { status, retry_after, body: body.into() },
-        Err(_too_long) => failed(),
+        Err(_too_long) => Answered::bad_gateway(),
     }
 }

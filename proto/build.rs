@@ -4,12 +4,13 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message;
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "p2p/common/v1/common.proto",
     "p2p/catalog/v1/catalog.proto",
     "p2p/matching/v1/matching.proto",
     "p2p/order/v1/order.proto",
     "p2p/order/v1/mailbox.proto",
+    "p2p/order/v1/keys.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

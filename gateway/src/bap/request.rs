@@ -182,6 +182,7 @@ impl App {
             }),
             buyer_json: raw(&outgoing.parts)?.get().to_owned(),
             seen_buyer_seq: state.buyer_seq(),
+            client_id: String::new(),
         };
         trace::note(|| vec![KeyValue::new("beckn.message_id", context.message_id.to_string())]);
         failpoint!("gateway.request.{}.built", outgoing.action);

@@ -153,6 +153,7 @@ pub async fn set_quantity(
         item_id: id.into(),
         unsold_wh: quantity(&fields)?.wh(),
         origin: Origin::Seller.into(),
+        provider_id: String::new(),
     };
     let item = app.services.catalog.clone().set_item_quantity(request).await?.into_inner().item;
     let item = required(item, "item")?;

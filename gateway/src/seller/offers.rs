@@ -160,7 +160,11 @@ struct Withdrawn {
 
 /// Takes an offer off sale; what is held or sold of it stays so.
 pub async fn withdraw(State(app): State<App>, Named(id): Named<OfferId>) -> Result<Response, ApiError> {
-    let request = WithdrawOfferRequest { offer_id: id.to_string(), origin: Origin::Seller.into() };
+    let request = WithdrawOfferRequest {
+        offer_id: id.to_string(),
+        origin: Origin::Seller.into(),
+        provider_id: String::new(),
+    };
     app.services.catalog.clone().withdraw_offer(request).await?;
     Ok(json(&Withdrawn { status: "ok", deleted: id.into() }))
 }

@@ -87,7 +87,8 @@ impl Transactions {
     /// # Errors
     /// When the mailbox does not answer or does not know the cursor.
     pub async fn list(&self, limit: u32, cursor: String) -> Result<Page, Status> {
-        let request = ListTransactionsRequest { bap_id: self.bap.to_string(), limit, cursor };
+        let request =
+            ListTransactionsRequest { bap_id: self.bap.to_string(), limit, cursor, client_id: String::new() };
         let page = self.mailbox.clone().list_transactions(request).await?.into_inner();
         let listed = page.transactions.iter();
         let listed: Vec<(TransactionId, i64)> =

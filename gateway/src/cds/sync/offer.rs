@@ -50,7 +50,11 @@ struct Deleted {
 
 /// Takes an offer off sale; what is held or sold of it stays so.
 pub async fn withdraw(State(app): State<App>, Named(id): Named<OfferId>) -> Result<Response, ApiError> {
-    let request = WithdrawOfferRequest { offer_id: id.to_string(), origin: Origin::Sync.into() };
+    let request = WithdrawOfferRequest {
+        offer_id: id.to_string(),
+        origin: Origin::Sync.into(),
+        provider_id: String::new(),
+    };
     app.services.catalog.clone().withdraw_offer(request).await?;
     Ok(json(&Deleted { status: "ok", deleted: "offer", id: id.into() }))
 }

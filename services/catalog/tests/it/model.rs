@@ -300,7 +300,11 @@ impl<'a> Case<'a> {
             Command::Withdraw(offer) => {
                 let cells = self.cells(*offer).await;
                 let expected = model.withdraw(*offer).map_err(str::to_owned);
-                let request = WithdrawOfferRequest { offer_id: self.offers[*offer].clone(), origin: SYNC };
+                let request = WithdrawOfferRequest {
+                    offer_id: self.offers[*offer].clone(),
+                    origin: SYNC,
+                    provider_id: String::new(),
+                };
                 let answer = self.catalog.client.clone().withdraw_offer(request).await.map(drop);
                 (*offer, expected.map(|()| cells), answer)
             }

@@ -94,9 +94,14 @@ async fn what_was_synced_and_what_a_seller_made_do_not_touch_each_other() {
     for refused in refused {
         assert_eq!(reason(refused), "ORIGIN_FIXED");
     }
-    let by_sync = WithdrawOfferRequest { offer_id: "o".into(), origin: SYNC };
+    let by_sync = WithdrawOfferRequest { offer_id: "o".into(), origin: SYNC, provider_id: String::new() };
     assert_eq!(reason(catalog.client.clone().withdraw_offer(by_sync).await), "ORIGIN_FIXED");
-    let by_sync = SetItemQuantityRequest { item_id: "i".into(), unsold_wh: 1, origin: SYNC };
+    let by_sync = SetItemQuantityRequest {
+        item_id: "i".into(),
+        unsold_wh: 1,
+        origin: SYNC,
+        provider_id: String::new(),
+    };
     assert_eq!(reason(catalog.client.clone().set_item_quantity(by_sync).await), "ORIGIN_FIXED");
     assert_eq!(catalog.get("o").await.origin(), Origin::Seller);
     assert_eq!(catalog.get("u").await.origin(), Origin::Sync);

@@ -123,13 +123,21 @@ impl Catalog {
     }
 
     pub async fn withdraw(&self, offer: &str) -> Result<Offer, Status> {
-        let request = WithdrawOfferRequest { offer_id: offer.into(), origin: Origin::Seller.into() };
+        let request = WithdrawOfferRequest {
+            offer_id: offer.into(),
+            origin: Origin::Seller.into(),
+            provider_id: String::new(),
+        };
         Ok(self.client.clone().withdraw_offer(request).await?.into_inner().offer.unwrap())
     }
 
     pub async fn set_unsold(&self, item: &str, wh: i64) -> Result<Item, Status> {
-        let request =
-            SetItemQuantityRequest { item_id: item.into(), unsold_wh: wh, origin: Origin::Seller.into() };
+        let request = SetItemQuantityRequest {
+            item_id: item.into(),
+            unsold_wh: wh,
+            origin: Origin::Seller.into(),
+            provider_id: String::new(),
+        };
         Ok(self.client.clone().set_item_quantity(request).await?.into_inner().item.unwrap())
     }
 

@@ -235,6 +235,7 @@ pub(super) fn transaction(row: TransactionRow) -> proto::Transaction {
         transaction_id: row.transaction.into(),
         buyer_seq: row.buyer_seq,
         created_at: Some(timestamp(row.created_at)),
+        client_id: String::new(),
     }
 }
 

@@ -12,6 +12,7 @@ pub async fn send(system: &System, gateway: &Gateway, message: &str, seen: i64) 
         message: Some(outgoing("select", message, "{}")),
         buyer_json: r#"{"selectedQuantity":30}"#.into(),
         seen_buyer_seq: seen,
+        client_id: String::new(),
     };
     system.mailbox.clone().send(request).await.unwrap().into_inner()
 }
@@ -109,7 +110,12 @@ async fn a_cleared_view_is_empty_and_makes_its_senders_stale() {
     let gateway = system.join("g").await;
     send(&system, &gateway, "m-1", 0).await;
     let list = || async {
-        let request = ListTransactionsRequest { bap_id: BAP.into(), limit: 0, cursor: String::new() };
+        let request = ListTransactionsRequest {
+            bap_id: BAP.into(),
+            limit: 0,
+            cursor: String::new(),
+            client_id: String::new(),
+        };
         system.mailbox.clone().list_transactions(request).await.unwrap().into_inner().transactions.len()
     };
     assert_eq!(list().await, 1);
@@ -135,7 +141,8 @@ async fn transactions_are_listed_newest_first_page_by_page() {
     }
     let (mut cursor, mut listed) = (String::new(), vec![]);
     loop {
-        let request = ListTransactionsRequest { bap_id: BAP.into(), limit: 2, cursor };
+        let request =
+            ListTransactionsRequest { bap_id: BAP.into(), limit: 2, cursor, client_id: String::new() };
         let page = system.mailbox.clone().list_transactions(request).await.unwrap().into_inner();
         listed.extend(page.transactions.into_iter().map(|t| t.transaction_id));
         cursor = page.next_cursor;
@@ -144,7 +151,12 @@ async fn transactions_are_listed_newest_first_page_by_page() {
         }
     }
     assert_eq!(listed, ["t-4", "t-3", "t-2", "t-1", "t-0"]);
-    let request = ListTransactionsRequest { bap_id: BAP.into(), limit: 2, cursor: "nonsense".into() };
+    let request = ListTransactionsRequest {
+        bap_id: BAP.into(),
+        limit: 2,
+        cursor: "nonsense".into(),
+        client_id: String::new(),
+    };
     assert_eq!(
         system.mailbox.clone().list_transactions(request).await.unwrap_err().code(),
         tonic::Code::InvalidArgument

@@ -1,6 +1,14 @@
 //! The environment, read once: the process's variables, and beneath them those of `.env`.
 
-use std::{collections::HashMap, fmt::Display, io, str::FromStr, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt::{self, Display},
+    fs, io,
+    str::FromStr,
+    time::Duration,
+};
+
+use crate::Secret;
 
 /// A variable that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -28,9 +36,15 @@ pub enum EnvError {
     File(#[source] dotenvy::Error),
 }
 
-/// Variables by name.
-#[derive(Debug, Clone, Default)]
+/// Variables by name. Their texts may be secrets: they are not shown.
+#[derive(Clone, Default)]
 pub struct Env(HashMap<String, String>);
+
+impl fmt::Debug for Env {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
 
 impl Env {
     /// The process's variables, and beneath them those of `.env` in the working directory.
@@ -79,6 +93,33 @@ impl Env {
         text.parse().map_err(|e: T::Err| EnvError::Invalid { name, why: e.to_string(), text })
     }
 
+    /// A secret: the variable's text, or what the file holds that `<name>_FILE` names, without the line's end.
+    ///
+    /// # Errors
+    /// When both are set, or the file cannot be read or is empty.
+    pub fn secret(&self, name: &'static str) -> Result<Option<Secret>, EnvError> {
+        let unusable = |why: String| EnvError::Unusable { name, why };
+        let from = |variable: &str| self.0.get(variable).filter(|text| !text.is_empty()).cloned();
+        let variable = format!("{name}_FILE");
+        let text = match (from(name), from(&variable)) {
+            (Some(_), Some(_)) => {
+                return Err(unusable(format!("{variable} is set as well; set one of them")));
+            }
+            (Some(text), None) => text,
+            (None, Some(file)) => {
+                let read = fs::read_to_string(&file);
+                let text = read.map_err(|e| unusable(format!("{variable}={file} cannot be read: {e}")))?;
+                let text = text.trim_end_matches(['\r', '\n']).to_owned();
+                if text.is_empty() {
+                    return Err(unusable(format!("{variable}={file} is empty")));
+                }
+                text
+            }
+            (None, None) => return Ok(None),
+        };
+        Ok(Some(Secret::new(text)))
+    }
+
     /// A whole number of seconds, at least 1.
     ///
     /// # Errors
@@ -110,5 +151,20 @@ mod tests {
         assert_eq!(error, r#"CALLBACK_DELAY="soon" cannot be used: invalid digit found in string"#);
         assert!(env.seconds("LEASE_SECONDS", 10).is_err());
         assert_eq!(env.millis("ACK_DEADLINE_MS", 500).unwrap(), Duration::from_millis(500));
+    }
+
+    #[test]
+    fn a_secret_is_in_a_variable_or_in_a_file_and_is_not_shown() {
+        let file = std::env::temp_dir().join(format!("p2p-secret-{}", std::process::id()));
+        fs::write(&file, "hush\n").unwrap();
+        let path = file.to_str().unwrap();
+        let env =
+            Env::of([("A", "hush"), ("B_FILE", path), ("C", "x"), ("C_FILE", path), ("D_FILE", "/nowhere")]);
+        let of = |name| env.secret(name);
+        assert_eq!(of("A").unwrap().unwrap().expose(), "hush");
+        assert_eq!(of("B").unwrap().unwrap().expose(), "hush");
+        assert!(of("C").is_err() && of("D").is_err() && of("E").unwrap().is_none());
+        assert!(!format!("{env:?}").contains("hush"));
+        fs::remove_file(file).unwrap();
     }
 }

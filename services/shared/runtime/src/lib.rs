@@ -9,6 +9,8 @@ mod logs;
 pub mod metrics;
 pub mod postgres;
 mod program;
+mod reach;
+mod secret;
 mod tasks;
 pub mod trace;
 
@@ -16,6 +18,8 @@ pub use env::{Env, EnvError};
 pub use health::Health;
 pub use logs::{RequestId, chain};
 pub use program::{run, run_server, unless_stalled};
+pub use reach::{Mode, Reach};
+pub use secret::Secret;
 pub use tasks::Tasks;
 pub use tokio_util::sync::CancellationToken as Stop;
 

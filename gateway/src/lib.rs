@@ -9,6 +9,8 @@ mod cds;
 mod config;
 mod exchange;
 mod fields;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod health;
 mod metrics;
 mod named;

@@ -4,6 +4,7 @@ mod m20261122_000001_mailbox;
 mod m20261124_014518_events_need_no_keys;
 mod m20261125_140000_how_orders_end;
 mod m20261125_171500_traces_of_stored_work;
+mod m20261128_090000_who_may_act;
 
 use sea_orm_migration::prelude::*;
 
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_014518_events_need_no_keys::Migration),
             Box::new(m20261125_140000_how_orders_end::Migration),
             Box::new(m20261125_171500_traces_of_stored_work::Migration),
+            Box::new(m20261128_090000_who_may_act::Migration),
         ]
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use p2p_domain::OrderId;
+use p2p_domain::{KeyId, OrderId, OwnerId};
 use p2p_proto::{InvalidMessage, is_permanent};
 use p2p_runtime::{
     chain,
@@ -12,6 +12,8 @@ use p2p_runtime::{
 use sea_orm::DbErr;
 use tonic::{Code, Status};
 use uuid::Uuid;
+
+use crate::domain::MOST_KEYS;
 
 /// A failed call.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -25,6 +27,15 @@ pub enum Error {
     /// No such transaction of this BAP.
     #[error("transaction {0} not found")]
     TransactionNotFound(String),
+    /// No such key, or it is revoked, or another's.
+    #[error("key {0} not found")]
+    KeyNotFound(KeyId),
+    /// A key of that id is there.
+    #[error("key {0} exists")]
+    KeyExists(KeyId),
+    /// The owner has as many keys as it may have.
+    #[error("{0} has {MOST_KEYS} keys; revoke one first")]
+    TooManyKeys(OwnerId),
     /// The work or delivery belongs to another gateway by now.
     #[error("the lease on {0} was lost")]
     LeaseLost(String),
@@ -91,6 +102,9 @@ pub enum Kind {
     Invalid,
     OrderNotFound,
     TransactionNotFound,
+    KeyNotFound,
+    KeyExists,
+    TooManyKeys,
     LeaseLost,
     NotDead,
     WrongState,
@@ -106,6 +120,9 @@ impl Error {
             Self::Invalid(_) | Self::Cursor => Kind::Invalid,
             Self::OrderNotFound(_) => Kind::OrderNotFound,
             Self::TransactionNotFound(_) => Kind::TransactionNotFound,
+            Self::KeyNotFound(_) => Kind::KeyNotFound,
+            Self::KeyExists(_) => Kind::KeyExists,
+            Self::TooManyKeys(_) => Kind::TooManyKeys,
             Self::LeaseLost(_) | Self::GatewayOutdated(_) => Kind::LeaseLost,
             Self::NotDead(_) => Kind::NotDead,
             Self::Database(error) if !is_passing(error) => Kind::Internal,
@@ -128,6 +145,8 @@ impl Error {
         match self {
             Self::OrderNotFound(id) => Some(("order_id", id.clone())),
             Self::TransactionNotFound(id) => Some(("transaction_id", id.clone())),
+            Self::KeyNotFound(id) | Self::KeyExists(id) => Some(("key_id", id.to_string())),
+            Self::TooManyKeys(owner) => Some(("owner_id", owner.to_string())),
             Self::LeaseLost(id) => Some(("message_id", id.clone())),
             Self::GatewayOutdated(id) => Some(("gateway_id", id.clone())),
             Self::NotDead(id) => Some(("delivery_id", id.to_string())),
@@ -175,6 +194,9 @@ impl From<Error> for Status {
             Kind::Invalid => (Code::InvalidArgument, "INVALID_MESSAGE"),
             Kind::OrderNotFound => (Code::NotFound, "ORDER_NOT_FOUND"),
             Kind::TransactionNotFound => (Code::NotFound, "TRANSACTION_NOT_FOUND"),
+            Kind::KeyNotFound => (Code::NotFound, "KEY_NOT_FOUND"),
+            Kind::KeyExists => (Code::AlreadyExists, "KEY_EXISTS"),
+            Kind::TooManyKeys => (Code::ResourceExhausted, "TOO_MANY_KEYS"),
             Kind::LeaseLost => (Code::Aborted, "LEASE_LOST"),
             Kind::NotDead => (Code::NotFound, "DELIVERY_NOT_DEAD"),
             Kind::WrongState => (Code::FailedPrecondition, "WRONG_STATE"),

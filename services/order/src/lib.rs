@@ -1,5 +1,5 @@
 //! The order service (schema `orders`): it owns orders and their quotes, and the mailbox that makes an accepted
-//! Beckn action done once and its callback arrive.
+//! Beckn action done once and its callback arrive. It keeps the keys of sellers and clients too.
 
 mod app;
 mod config;
@@ -15,6 +15,7 @@ use p2p_proto::{
     catalog::catalog_service_client::CatalogServiceClient,
     matching::matching_service_client::MatchingServiceClient,
     order::{
+        key_service_server::{self, KeyServiceServer},
         mailbox_service_server::{self, MailboxServiceServer},
         order_service_server::{self, OrderServiceServer},
     },
@@ -50,10 +51,15 @@ pub async fn serve(config: Config, listener: TcpListener, stop: Stop) -> anyhow:
         tasks.spawn(measure.with_context(trace::untraced()));
     }
     let routes = Routes::new(OrderServiceServer::new(app.clone()))
+        .add_service(KeyServiceServer::new(app.clone()))
         .add_service(MailboxServiceServer::new(app).max_decoding_message_size(config.message_limit));
     transport::serve(
         routes,
-        &[order_service_server::SERVICE_NAME, mailbox_service_server::SERVICE_NAME],
+        &[
+            order_service_server::SERVICE_NAME,
+            mailbox_service_server::SERVICE_NAME,
+            key_service_server::SERVICE_NAME,
+        ],
         db,
         listener,
         stop,

@@ -1,6 +1,7 @@
 //! Rules and states of orders and messages. Pure.
 
 mod history;
+mod key;
 mod ledger;
 mod message;
 mod order;
@@ -8,6 +9,7 @@ mod quote;
 mod trade;
 
 pub use history::{Arrival, History, Said, Sent, Work, about};
+pub use key::{Key, KeyKind, MOST_KEYS, NewKey};
 pub use ledger::{Discrepancy, Repair, Reservation, Reserved, compare};
 pub use message::{
     Answer, Delivery, GatewayId, InboxKey, MarkResult, Received, Refusal, Reply, TransactionKey, Unsolicited,

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use p2p_domain::{Energy, ItemId, MessageId, OfferId, OrderId, ParticipantId, ProviderId, TransactionId};
+use p2p_domain::{
+    ClientId, Energy, Id, ItemId, Kind, MessageId, OfferId, OrderId, ParticipantId, ProviderId, TransactionId,
+};
 use p2p_proto::{
     InvalidMessage,
     order::{self as proto, delivery_mark},
@@ -219,8 +221,14 @@ pub(super) fn send(request: proto::SendRequest) -> Result<Send, InvalidMessage> 
         scope: scope(&request.bap_id, &request.transaction_id)?,
         message: reply(required(request.message, "message")?)?,
         buyer_json: request.buyer_json,
+        client: client(&request.client_id)?,
         seen: request.seen_buyer_seq,
     })
+}
+
+/// A client; none when it is left open.
+pub(super) fn client(id: &str) -> Result<Option<ClientId>, InvalidMessage> {
+    Ok(if id.is_empty() { None } else { Some(ClientId::parse(id)?) })
 }
 
 pub(super) fn uuids(ids: &[String]) -> Result<Vec<Uuid>, InvalidMessage> {
@@ -245,8 +253,8 @@ pub(super) fn mark(request: proto::MarkRequest) -> Result<Mark, InvalidMessage> 
     Ok(Mark { gateway: gateway(request.gateway)?, marks })
 }
 
-/// A cursor of ListTransactions: microseconds and id of the last one listed, fit for a URL.
-pub(super) fn cursor(text: &str) -> Result<Option<(DateTime<Utc>, TransactionId)>, Error> {
+/// A cursor of a list whose ids are texts: microseconds and id of the last one listed, fit for a URL.
+pub(super) fn cursor<K: Kind>(text: &str) -> Result<Option<(DateTime<Utc>, Id<K>)>, Error> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -255,7 +263,7 @@ pub(super) fn cursor(text: &str) -> Result<Option<(DateTime<Utc>, TransactionId)
         let pairs =
             digits.as_bytes().chunks(2).map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok());
         let id = String::from_utf8(pairs.collect::<Option<Vec<u8>>>()?).ok()?;
-        Some((at, TransactionId::parse(&id).ok()?))
+        Some((at, Id::parse(&id).ok()?))
     });
     parsed.map(Some).ok_or(Error::Cursor)
 }

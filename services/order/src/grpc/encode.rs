@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use p2p_domain::Id;
 use p2p_proto::{
     common,
     order::{self as proto, begin_response},
@@ -191,7 +192,7 @@ pub(super) fn delivery(delivery: Delivery) -> proto::Delivery {
 
 pub(super) fn dead(page: DeadPage) -> proto::ListDeadResponse {
     let last = page.letters.last().filter(|_| page.more);
-    let next_cursor = last.map(|letter| cursor(letter.died_at, letter.delivery.id));
+    let next_cursor = last.map(|letter| uuid_cursor(letter.died_at, letter.delivery.id));
     let letter = |letter: DeadLetter| proto::DeadLetter {
         delivery: Some(delivery(letter.delivery)),
         error: letter.error,
@@ -204,8 +205,14 @@ pub(super) fn dead(page: DeadPage) -> proto::ListDeadResponse {
 }
 
 /// Where a list goes on behind its last row.
-fn cursor(at: DateTime<Utc>, id: Uuid) -> String {
+fn uuid_cursor(at: DateTime<Utc>, id: Uuid) -> String {
     format!("{}-{}", at.timestamp_micros(), id.simple())
+}
+
+/// The same where ids are texts.
+pub(super) fn cursor<K>(at: DateTime<Utc>, id: &Id<K>) -> String {
+    let digits: String = id.as_str().bytes().map(|byte| format!("{byte:02x}")).collect();
+    format!("{}-{digits}", at.timestamp_micros())
 }
 
 pub(super) fn direction(inbound: bool) -> i32 {
@@ -235,16 +242,13 @@ pub(super) fn transaction(row: TransactionRow) -> proto::Transaction {
         transaction_id: row.transaction.into(),
         buyer_seq: row.buyer_seq,
         created_at: Some(timestamp(row.created_at)),
-        client_id: String::new(),
+        client_id: row.client.map(String::from).unwrap_or_default(),
     }
 }
 
 pub(super) fn transactions(page: TransactionPage) -> proto::ListTransactionsResponse {
     let last = page.transactions.last().filter(|_| page.more);
-    let next_cursor = last.map(|row| {
-        let digits: String = row.transaction.as_str().bytes().map(|byte| format!("{byte:02x}")).collect();
-        format!("{}-{digits}", row.created_at.timestamp_micros())
-    });
+    let next_cursor = last.map(|row| cursor(row.created_at, &row.transaction));
     proto::ListTransactionsResponse {
         next_cursor: next_cursor.unwrap_or_default(),
         transactions: page.transactions.into_iter().map(transaction).collect(),
@@ -253,7 +257,7 @@ pub(super) fn transactions(page: TransactionPage) -> proto::ListTransactionsResp
 
 pub(super) fn provider_orders(page: OrderPage) -> proto::ListProviderOrdersResponse {
     let last = page.orders.last().filter(|_| page.more);
-    let next_cursor = last.map(|order| cursor(order.created_at, order.id.0));
+    let next_cursor = last.map(|order| uuid_cursor(order.created_at, order.id.0));
     proto::ListProviderOrdersResponse {
         next_cursor: next_cursor.unwrap_or_default(),
         orders: page.orders.into_iter().map(order).collect(),

@@ -195,7 +195,9 @@ impl MailboxService for App {
         let request = request.into_inner();
         let bap = decode::participant(&request.bap_id)?;
         let behind = decode::cursor(&request.cursor)?;
-        let page = self.store.transactions(&bap, behind, decode::limit(request.limit)).await?;
+        let client = decode::client(&request.client_id)?;
+        let limit = decode::limit(request.limit);
+        let page = self.store.transactions(&bap, client.as_ref(), behind, limit).await?;
         Ok(Response::new(encode::transactions(page)))
     }
 

@@ -3,5 +3,6 @@
 mod decode;
 mod encode;
 mod history;
+mod keys;
 mod mailbox;
 mod order;

@@ -202,9 +202,16 @@ impl Batch {
     }
 
     fn send(&mut self, send: &Send) -> Result<Sent, Error> {
-        let buyer_seq = self.loaded.trade(&send.scope)?.buyer_seq;
+        let trade = self.loaded.trade(&send.scope)?;
+        if !trade.is_open_to(send.client.as_ref()) {
+            return Err(Error::TransactionNotFound(send.scope.transaction.to_string()));
+        }
+        let buyer_seq = trade.buyer_seq;
         if buyer_seq != send.seen {
             return Ok(Sent { delivery: None, buyer_seq });
+        }
+        if trade.is_empty() {
+            trade.client.clone_from(&send.client);
         }
         let now = self.loaded.now;
         self.writes.superseded.push((send.scope.clone(), send.message.action.clone()));
@@ -243,6 +250,9 @@ impl Batch {
     ) -> Result<InboxRow, Error> {
         let now = self.loaded.now;
         let trade = self.loaded.trade(&message.scope)?;
+        if trade.is_empty() {
+            trade.client = None;
+        }
         let (seq, buyer_seq) = trade.next(message.is_callback());
         let row = InboxRow {
             key: message.key.clone(),

@@ -5,7 +5,7 @@ mod deliveries;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use p2p_domain::OrderId;
+use p2p_domain::{ClientId, OrderId};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult};
 use uuid::Uuid;
 
@@ -38,6 +38,10 @@ pub(super) struct Loaded {
 pub(super) struct LoadedTrade {
     pub seq: i64,
     pub buyer_seq: i64,
+    /// Whose it is; nobody's in particular when none.
+    pub client: Option<ClientId>,
+    /// Made by this batch.
+    pub is_new: bool,
     pub trade: Trade,
     /// Accepted actions whose work is not done, by seq.
     open: BTreeSet<i64>,
@@ -52,6 +56,22 @@ impl LoadedTrade {
         if row.status != InboxStatus::Done {
             self.open.insert(row.seq);
         }
+    }
+
+    /// Whether nothing has been stored in it yet. Such a trade is of whoever stores something first.
+    pub fn is_empty(&self) -> bool {
+        self.seq == 0
+    }
+
+    /// Whether it was made by this batch, and then nothing was stored in it.
+    pub fn is_unused(&self) -> bool {
+        self.is_new && self.is_empty()
+    }
+
+    /// Whether a request of this client may be stored in it. A client's trade is its own, and nobody's is no client's;
+    /// without clients all are everybody's.
+    pub fn is_open_to(&self, client: Option<&ClientId>) -> bool {
+        client.is_none() || self.is_empty() || self.client.as_ref() == client
     }
 
     /// The next seq, and the next buyer_seq if the buyer's side did or heard it.
@@ -118,7 +138,7 @@ pub(super) async fn load(tx: &DatabaseTransaction, periods: Periods, ops: &[Op])
     let mut loaded = Loaded::default();
     lock(tx, periods, &scopes, &mut loaded).await?;
     let new = missing(&scopes, &loaded);
-    insert(tx, periods, &new, &mut loaded).await?;
+    insert(tx, periods, ops, &new, &mut loaded).await?;
     // What another writer has made meanwhile.
     lock(tx, periods, &missing(&new, &loaded), &mut loaded).await?;
     drop(scopes);
@@ -144,6 +164,19 @@ fn scope(op: &Op) -> Option<&TransactionKey> {
     }
 }
 
+/// The client of the first operation of a trade.
+fn first_client<'a>(ops: &'a [Op], of: &TransactionKey) -> Option<&'a ClientId> {
+    match ops.iter().find(|op| scope(op) == Some(of)) {
+        Some(Op::Send(send)) => send.client.as_ref(),
+        _ => None,
+    }
+}
+
+/// As a row has it.
+pub(super) fn client_id(client: Option<&ClientId>) -> String {
+    client.map(ToString::to_string).unwrap_or_default()
+}
+
 /// Two columns of a set of trades, to be unnested.
 fn columns<'a>(scopes: impl IntoIterator<Item = &'a TransactionKey>) -> (Vec<String>, Vec<String>) {
     scopes.into_iter().map(|s| (s.bap.to_string(), s.transaction.to_string())).unzip()
@@ -160,7 +193,8 @@ async fn lock(
     }
     let (baps, transactions) = columns(scopes.iter().copied());
     let statement = sql(
-        "SELECT t.bap_id, t.transaction_id, t.seq, t.buyer_seq, date_trunc('milliseconds', now()) AS now
+        "SELECT t.bap_id, t.transaction_id, t.seq, t.buyer_seq, t.client_id, false AS is_new,
+                date_trunc('milliseconds', now()) AS now
          FROM orders.transactions t
          JOIN unnest($1::text[], $2::text[]) AS k (bap_id, transaction_id)
            ON t.bap_id = k.bap_id AND t.transaction_id = k.transaction_id
@@ -179,6 +213,8 @@ fn locked(rows: &[QueryResult], periods: Periods, loaded: &mut Loaded) -> Result
         let trade = LoadedTrade {
             seq: found.try_get("", "seq")?,
             buyer_seq: found.try_get("", "buyer_seq")?,
+            client: row::client(found)?,
+            is_new: found.try_get("", "is_new")?,
             trade: Trade {
                 scope: scope.clone(),
                 orders: Vec::new(),
@@ -193,10 +229,12 @@ fn locked(rows: &[QueryResult], periods: Periods, loaded: &mut Loaded) -> Result
     Ok(())
 }
 
-/// Makes new trades. Who makes a row has it locked.
+/// Makes new trades. Who makes a row has it locked. Each is made for the client that asks first; it is written anew
+/// with what is stored, if another is the first to store something.
 async fn insert(
     tx: &DatabaseTransaction,
     periods: Periods,
+    ops: &[Op],
     scopes: &BTreeSet<&TransactionKey>,
     loaded: &mut Loaded,
 ) -> Result<(), Error> {
@@ -204,12 +242,14 @@ async fn insert(
         return Ok(());
     }
     let (baps, transactions) = columns(scopes.iter().copied());
+    let clients: Vec<String> = scopes.iter().map(|of| client_id(first_client(ops, of))).collect();
     let statement = sql(
-        "INSERT INTO orders.transactions (bap_id, transaction_id)
-         SELECT * FROM unnest($1::text[], $2::text[]) ORDER BY 1, 2
+        "INSERT INTO orders.transactions (bap_id, transaction_id, client_id)
+         SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) ORDER BY 1, 2
          ON CONFLICT DO NOTHING
-         RETURNING bap_id, transaction_id, seq, buyer_seq, date_trunc('milliseconds', now()) AS now",
-        [baps.into(), transactions.into()],
+         RETURNING bap_id, transaction_id, seq, buyer_seq, client_id, true AS is_new,
+                   date_trunc('milliseconds', now()) AS now",
+        [baps.into(), transactions.into(), clients.into()],
     );
     locked(&tx.query_all_raw(statement).await?, periods, loaded)
 }

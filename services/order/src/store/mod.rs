@@ -7,6 +7,7 @@ mod dead;
 mod ends;
 mod history;
 mod json;
+mod keys;
 mod load;
 mod measure;
 mod op;
@@ -21,6 +22,7 @@ use sea_orm::{DatabaseConnection, DbBackend, Statement, Value};
 pub use claim::Claimed;
 pub use dead::{DeadLetter, DeadPage};
 pub use ends::Untold;
+pub use keys::{KeyPage, KeyQuery};
 pub use op::{Begin, Compose, Finish, Mark, Marked, Perform, Performed, Record, Recorded, Send, Settle};
 pub use read::{Event, EventPage, EventQuery, OrderPage, TransactionPage, TransactionRow};
 

@@ -1,7 +1,7 @@
 //! What the writer is asked to commit, and what it answers.
 
 use chrono::{DateTime, Utc};
-use p2p_domain::OrderId;
+use p2p_domain::{ClientId, OrderId};
 use uuid::Uuid;
 
 use crate::domain::{
@@ -87,6 +87,8 @@ pub struct Send {
     pub message: Reply,
     /// What it adds to the buyer's state.
     pub buyer_json: String,
+    /// Whose trade it is; nobody's in particular when none.
+    pub client: Option<ClientId>,
     /// The buyer_seq that its author knew.
     pub seen: i64,
 }

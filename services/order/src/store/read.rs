@@ -1,7 +1,7 @@
 //! What is read beside the writer.
 
 use chrono::{DateTime, Utc};
-use p2p_domain::{MessageId, OrderId, ParticipantId, ProviderId, TransactionId};
+use p2p_domain::{ClientId, MessageId, OrderId, ParticipantId, ProviderId, TransactionId};
 use p2p_runtime::postgres::TRIES;
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
@@ -64,6 +64,8 @@ pub struct TransactionRow {
     pub buyer_seq: i64,
     /// When it began.
     pub created_at: DateTime<Utc>,
+    /// Whose it is; nobody's in particular when none.
+    pub client: Option<ClientId>,
 }
 
 /// A page of trades.
@@ -200,7 +202,7 @@ impl Store {
     /// When the buyer's side has no such trade, or the database fails.
     pub async fn transaction(&self, scope: &TransactionKey) -> Result<TransactionRow, Error> {
         let statement = sql(
-            "SELECT transaction_id, buyer_seq, created_at FROM orders.transactions
+            "SELECT transaction_id, buyer_seq, created_at, client_id FROM orders.transactions
              WHERE bap_id = $1 AND transaction_id = $2 AND buyer_seq > 0 AND seq > cleared_seq",
             [scope.bap.to_string().into(), scope.transaction.to_string().into()],
         );
@@ -209,24 +211,37 @@ impl Store {
         transaction(&found)
     }
 
-    /// The trades of a buyer's side, newest first, behind the given one.
+    /// The trades of a buyer's side, or of one client of it, newest first, behind the given one.
     ///
     /// # Errors
     /// When the database fails or a row cannot be.
     pub async fn transactions(
         &self,
         bap: &ParticipantId,
+        client: Option<&ClientId>,
         behind: Option<(DateTime<Utc>, TransactionId)>,
         limit: u32,
     ) -> Result<TransactionPage, Error> {
         let (at, id) = behind.map_or((None, String::new()), |(at, id)| (Some(at), id.into()));
-        let statement = sql(
-            "SELECT transaction_id, buyer_seq, created_at FROM orders.transactions
-             WHERE bap_id = $1 AND buyer_seq > 0 AND seq > cleared_seq
-               AND ($2::timestamptz IS NULL OR (created_at, transaction_id) < ($2, $3))
-             ORDER BY created_at DESC, transaction_id DESC LIMIT $4",
-            [bap.to_string().into(), at.into(), id.into(), (i64::from(limit) + 1).into()],
-        );
+        let [bap, at, id, read] =
+            [bap.to_string().into(), at.into(), id.into(), (i64::from(limit) + 1).into()];
+        // One plan each: no index serves both.
+        let statement = match client {
+            Some(client) => sql(
+                "SELECT transaction_id, buyer_seq, created_at, client_id FROM orders.transactions
+                 WHERE bap_id = $1 AND client_id = $5 AND buyer_seq > 0 AND seq > cleared_seq
+                   AND ($2::timestamptz IS NULL OR (created_at, transaction_id) < ($2, $3))
+                 ORDER BY created_at DESC, transaction_id DESC LIMIT $4",
+                [bap, at, id, read, client.to_string().into()],
+            ),
+            None => sql(
+                "SELECT transaction_id, buyer_seq, created_at, client_id FROM orders.transactions
+                 WHERE bap_id = $1 AND buyer_seq > 0 AND seq > cleared_seq
+                   AND ($2::timestamptz IS NULL OR (created_at, transaction_id) < ($2, $3))
+                 ORDER BY created_at DESC, transaction_id DESC LIMIT $4",
+                [bap, at, id, read],
+            ),
+        };
         let found = self.db.query_all_raw(statement).await?;
         let more = found.len() > limit as usize;
         let transactions = found.iter().take(limit as usize).map(transaction).collect::<Result<_, _>>()?;
@@ -264,5 +279,6 @@ fn transaction(found: &sea_orm::QueryResult) -> Result<TransactionRow, Error> {
         transaction: TransactionId::parse(&text).map_err(|e| Error::impossible("transactions", &text, e))?,
         buyer_seq: found.try_get("", "buyer_seq")?,
         created_at: found.try_get("", "created_at")?,
+        client: row::client(found)?,
     })
 }

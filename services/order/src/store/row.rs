@@ -1,7 +1,7 @@
 //! Rows as Rust sees them.
 
 use chrono::{DateTime, Utc};
-use p2p_domain::{IdError, MessageId, OrderId, ParticipantId, TransactionId};
+use p2p_domain::{ClientId, IdError, MessageId, OrderId, ParticipantId, TransactionId};
 use sea_orm::QueryResult;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -171,6 +171,13 @@ pub(super) fn scope(row: &QueryResult) -> Result<TransactionKey, Error> {
         bap: ParticipantId::parse(&bap).map_err(bad)?,
         transaction: TransactionId::parse(&transaction).map_err(bad)?,
     })
+}
+
+/// Whose a trade is.
+pub(super) fn client(row: &QueryResult) -> Result<Option<ClientId>, Error> {
+    let text: String = row.try_get("", "client_id")?;
+    let client = Some(&text).filter(|text| !text.is_empty()).map(|text| ClientId::parse(text));
+    client.transpose().map_err(|e| Error::impossible("transactions", &text, e))
 }
 
 pub(super) fn message_id(row: &QueryResult) -> Result<MessageId, Error> {

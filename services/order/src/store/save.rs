@@ -8,14 +8,15 @@ use chrono::{DateTime, Utc};
 use p2p_domain::OrderId;
 use p2p_runtime::postgres::{Parts, column, sql_state};
 use rust_decimal::Decimal;
-use sea_orm::{DatabaseTransaction, DbErr};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 use uuid::Uuid;
 
 use super::{
     json,
-    load::Loaded,
+    load::{Loaded, client_id},
     millis,
     row::{EventRow, InboxRow, InboxStatus, OutboxRow},
+    sql,
 };
 use crate::{
     config::Periods,
@@ -66,6 +67,7 @@ pub(super) async fn save(
     if !new.execute(tx).await.map_err(or_lost_race)? {
         return Err(Error::LostRace);
     }
+    forget_unused(tx, loaded).await?;
     let mut changed = Parts::default();
     inbox_status(&mut changed, &writes.inbox_status);
     moved(&mut changed, loaded, &writes.moved)?;
@@ -80,19 +82,39 @@ fn counters(parts: &mut Parts, loaded: &Loaded, writes: &Writes) {
     if writes.events.is_empty() && writes.marks.is_empty() {
         return;
     }
-    let rows: Vec<_> = loaded.trades.iter().collect();
+    let rows: Vec<_> = loaded.trades.iter().filter(|(_, trade)| !trade.is_unused()).collect();
     parts.push_exactly(
         rows.len(),
-        "UPDATE orders.transactions t SET seq = k.seq, buyer_seq = k.buyer_seq
-         FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) AS k (bap_id, transaction_id, seq, buyer_seq)
+        "UPDATE orders.transactions t SET seq = k.seq, buyer_seq = k.buyer_seq, client_id = k.client_id
+         FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[])
+              AS k (bap_id, transaction_id, seq, buyer_seq, client_id)
          WHERE t.bap_id = k.bap_id AND t.transaction_id = k.transaction_id",
         [
             column(&rows, |(scope, _)| scope.bap.to_string()),
             column(&rows, |(scope, _)| scope.transaction.to_string()),
             column(&rows, |(_, trade)| trade.seq),
             column(&rows, |(_, trade)| trade.buyer_seq),
+            column(&rows, |(_, trade)| client_id(trade.client.as_ref())),
         ],
     );
+}
+
+/// Trades that were made for what was not stored then: nothing of them stays.
+async fn forget_unused(tx: &DatabaseTransaction, loaded: &Loaded) -> Result<(), Error> {
+    let unused: Vec<_> = loaded.trades.iter().filter(|(_, trade)| trade.is_unused()).collect();
+    if unused.is_empty() {
+        return Ok(());
+    }
+    let statement = sql(
+        "DELETE FROM orders.transactions t USING unnest($1::text[], $2::text[]) AS k (bap_id, transaction_id)
+         WHERE t.bap_id = k.bap_id AND t.transaction_id = k.transaction_id",
+        [
+            column(&unused, |(scope, _)| scope.bap.to_string()),
+            column(&unused, |(scope, _)| scope.transaction.to_string()),
+        ],
+    );
+    tx.execute_raw(statement).await?;
+    Ok(())
 }
 
 fn events(parts: &mut Parts, rows: &[EventRow]) {

@@ -8,7 +8,8 @@ use tonic_health::pb::{
 
 use crate::{catalog::Mood, system::System};
 
-const NAMES: [&str; 3] = ["", "p2p.order.v1.OrderService", "p2p.order.v1.MailboxService"];
+const NAMES: [&str; 4] =
+    ["", "p2p.order.v1.OrderService", "p2p.order.v1.MailboxService", "p2p.order.v1.KeyService"];
 
 #[tokio::test]
 async fn health_of_each_name_follows_the_database_and_not_the_other_services() {

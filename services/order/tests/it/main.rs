@@ -3,10 +3,12 @@
 
 mod catalog;
 mod claiming;
+mod clients;
 mod ending;
 mod giving_up;
 mod health;
 mod history;
+mod keys;
 mod mailbox;
 mod matching;
 mod ordering;

@@ -156,6 +156,12 @@ ids! {
     MessageId, MessageKind, "message_id";
     /// context.bap_id or context.bpp_id: a network participant.
     ParticipantId, ParticipantKind, "participant id";
+    /// A client of our buyer's side, with keys of its own.
+    ClientId, ClientKind, "client_id";
+    /// Whose a key is: a provider or a client.
+    OwnerId, OwnerKind, "owner_id";
+    /// A key: the part of it that is no secret.
+    KeyId, KeyKind, "key_id";
 }
 
 /// An order of ours.

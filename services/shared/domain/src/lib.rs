@@ -11,7 +11,10 @@ mod window;
 
 pub use clock::Clock;
 pub use energy::{Energy, EnergyError};
-pub use id::{Id, IdError, ItemId, MessageId, OfferId, OrderId, ParticipantId, ProviderId, TransactionId};
+pub use id::{
+    ClientId, Id, IdError, ItemId, KeyId, Kind, MessageId, OfferId, OrderId, OwnerId, ParticipantId,
+    ProviderId, TransactionId,
+};
 pub use money::{Currency, Money, MoneyError};
 pub use trust::{Trust, TrustError};
 pub use window::{TimeWindow, WindowError};

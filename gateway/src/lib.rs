@@ -24,11 +24,14 @@ mod transaction;
 
 pub use config::{Config, Identity};
 
-use std::future::IntoFuture;
+use std::convert::Infallible;
 
-use axum::serve::ListenerExt;
-use p2p_runtime::{Stop, Tasks, unless_stalled};
-use tokio::net::{TcpListener, TcpStream};
+use p2p_runtime::{
+    Stop, Tasks,
+    http::{self, Door, Patience},
+    unless_stalled,
+};
+use tokio::net::TcpListener;
 
 use crate::app::App;
 
@@ -47,6 +50,7 @@ pub struct Listeners {
 /// When the configuration cannot be used or a listener fails.
 pub async fn serve(config: Config, listeners: Listeners, stop: Stop) -> anyhow::Result<()> {
     let tasks = Tasks::new();
+    let door = Door::new(config.connections);
     let app = App::new(config, &tasks, &stop)?;
     let (prosumer, cds) = (router::prosumer(app.clone()), router::cds(app.clone()));
     app.peers.serve_own(prosumer.clone(), cds.clone());
@@ -54,24 +58,11 @@ pub async fn serve(config: Config, listeners: Listeners, stop: Stop) -> anyhow::
     if p2p_runtime::metrics::is_on() {
         tasks.spawn(metrics::watch(app.clone(), stop.clone()));
     }
-    let stopped = || stop.clone().cancelled_owned();
-    let http = async {
-        tokio::try_join!(
-            axum::serve(listeners.prosumer.tap_io(without_delay), prosumer)
-                .with_graceful_shutdown(stopped())
-                .into_future(),
-            axum::serve(listeners.cds.tap_io(without_delay), cds)
-                .with_graceful_shutdown(stopped())
-                .into_future(),
-        )
-    };
+    let at = |listener, app| http::serve(listener, app, door.clone(), Patience::default(), stop.clone());
+    let (prosumer, cds) = (at(listeners.prosumer, prosumer), at(listeners.cds, cds));
+    let http = async { Ok::<_, Infallible>(tokio::join!(prosumer, cds)) };
     unless_stalled(&stop, http).await?;
     tasks.drained().await;
     app.exchange.leave().await;
     Ok(())
-}
-
-/// Small answers leave at once. A socket that cannot be set so is slower, nothing else.
-fn without_delay(stream: &mut TcpStream) {
-    let _ = stream.set_nodelay(true);
 }

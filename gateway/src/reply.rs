@@ -1,12 +1,18 @@
 //! HTTP answers: JSON always, errors with a sentence.
 
+use std::{borrow::Cow, collections::BTreeMap, error::Error, panic::AssertUnwindSafe};
+
 use axum::{
-    extract::{FromRequest, FromRequestParts, Query, Request, rejection::BytesRejection},
+    extract::{FromRequest, FromRequestParts, Request, rejection::BytesRejection},
     http::{HeaderValue, StatusCode, header, request::Parts},
+    middleware::Next,
     response::{IntoResponse, Response},
 };
+use futures::FutureExt;
 use p2p_proto::{InvalidMessage, reason};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use p2p_runtime::http::{Late, Refused};
+use percent_encoding::percent_decode_str;
+use serde::{Serialize, de::DeserializeOwned};
 use tonic::{Code, Status};
 
 use crate::{beckn::unfit, named::not_found, observe::current_request_id};
@@ -144,6 +150,9 @@ impl<S: Send + Sync> FromRequest<S> for Text {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let bytes = axum::body::Bytes::from_request(request, state).await.map_err(|e: BytesRejection| {
+            if is_late(&e) {
+                return ApiError::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
+            }
             let why = if e.status() == StatusCode::PAYLOAD_TOO_LARGE {
                 "the body is too large"
             } else {
@@ -151,10 +160,17 @@ impl<S: Send + Sync> FromRequest<S> for Text {
             };
             ApiError::new(e.status(), why)
         })?;
-        let text =
-            String::from_utf8(bytes.into()).map_err(|_e| ApiError::bad_request("the body is not UTF-8"))?;
+        let text = String::from_utf8(bytes.into()).map_err(|e| {
+            let at = e.utf8_error().valid_up_to();
+            ApiError::bad_request(format!("the body is not UTF-8 at byte {at}"))
+        })?;
         Ok(Self(text))
     }
+}
+
+/// Whether a body did not come in time.
+fn is_late(error: &(dyn Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |&error| error.source()).any(<dyn Error>::is::<Late>)
 }
 
 /// A request's body as a JSON object. An empty body is an empty object.
@@ -179,16 +195,29 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     }
 }
 
+/// Answers what was refused before it was a request.
+pub async fn refuse(request: Request, next: Next) -> Response {
+    match request.extensions().get::<Refused>() {
+        Some(Refused { status, why }) => ApiError::new(*status, *why).into_response(),
+        None => next.run(request).await,
+    }
+}
+
+/// Answers a request whose work panicked; what it said is in the log.
+pub async fn survive(request: Request, next: Next) -> Response {
+    let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    answered.unwrap_or_else(|_said| ApiError::internal().into_response())
+}
+
 /// Most entries of one page.
 const MOST_LISTED: u32 = 1_000;
 
 /// `?limit=&cursor=` of a list.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default)]
 pub struct PageQuery {
     /// How many at most; 1 to 1,000.
     pub limit: Option<u32>,
     /// Where to go on: `next_cursor` of the page before.
-    #[serde(default)]
     pub cursor: String,
 }
 
@@ -202,12 +231,78 @@ impl PageQuery {
 impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+        let told = told(parts.uri.query().unwrap_or_default())?;
         let bad = || ApiError::bad_request(format!("limit must be a whole number from 1 to {MOST_LISTED}"));
-        let Query(page) = Query::<Self>::from_request_parts(parts, state).await.map_err(|_e| bad())?;
-        match page.limit {
-            Some(limit) if !(1..=MOST_LISTED).contains(&limit) => Err(bad()),
-            _ => Ok(page),
+        let limit = told.get("limit").map(|limit| limit.parse::<u32>().map_err(|_e| bad())).transpose()?;
+        if limit.is_some_and(|limit| !(1..=MOST_LISTED).contains(&limit)) {
+            return Err(bad());
         }
+        Ok(Self { limit, cursor: told.get("cursor").cloned().unwrap_or_default() })
+    }
+}
+
+/// What a query says: each name once, texts that can be kept.
+///
+/// # Errors
+/// Names what is not so.
+pub fn told(query: &str) -> Result<BTreeMap<String, String>, ApiError> {
+    let mut told = BTreeMap::new();
+    for part in query.split('&').filter(|part| !part.is_empty()) {
+        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        let [name, value] = [name, value].map(|text| {
+            let text = text.replace('+', " ");
+            percent_decode_str(&text).decode_utf8().map(Cow::into_owned)
+        });
+        let (Ok(name), Ok(value)) = (name, value) else {
+            return Err(ApiError::bad_request("the query is not UTF-8"));
+        };
+        if name.contains('\0') || value.contains('\0') {
+            return Err(ApiError::bad_request("the query has a NUL"));
+        }
+        if told.contains_key(&name) {
+            return Err(ApiError::bad_request(format!("{name:.64} is given twice")));
+        }
+        told.insert(name, value);
+    }
+    Ok(told)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{
+        Router,
+        body::{Body, to_bytes},
+        middleware,
+        routing::get,
+    };
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::observe::observe;
+
+    #[tokio::test]
+    async fn a_handler_that_panics_is_an_error_of_ours_with_its_request() {
+        let panics = || async {
+            if true {
+                panic!("on purpose")
+            }
+        };
+        let app = Router::new().route("/", get(panics)).layer(middleware::from_fn(survive));
+        let app = app.layer(middleware::from_fn(observe));
+        let request = Request::get("/").header("x-request-id", "r-1").body(Body::empty()).unwrap();
+        let answer = app.oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let said = to_bytes(answer.into_body(), 1_000).await.unwrap();
+        assert_eq!(said, r#"{"error":"internal error","request_id":"r-1"}"#);
+    }
+
+    #[test]
+    fn a_query_says_each_thing_once() {
+        let of = |query: &str| told(query).map_err(|e| e.body["error"].to_string());
+        assert_eq!(of("a=1&b=x+y%2B&&c").unwrap()["b"], "x y+");
+        assert!(of("a=1&%61=2").unwrap_err().contains("a is given twice"));
+        assert!(of("a=%ff").unwrap_err().contains("UTF-8"));
+        assert!(of("a=%00").unwrap_err().contains("NUL"));
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     beckn::Action,
     bpp, cds, health,
     observe::observe,
-    reply::{ApiError, Text},
+    reply::{ApiError, Text, refuse, survive},
     seller,
 };
 
@@ -90,6 +90,8 @@ fn finish(router: Router<App>, app: App) -> Router {
         .method_not_allowed_fallback(|method: Method, uri: Uri| async move {
             ApiError::new(StatusCode::METHOD_NOT_ALLOWED, format!("Cannot {method} {}", uri.path()))
         })
+        .layer(middleware::from_fn(refuse))
+        .layer(middleware::from_fn(survive))
         .layer(middleware::from_fn(observe))
         .layer(middleware::from_fn(p2p_runtime::metrics::measure))
         .with_state(app)

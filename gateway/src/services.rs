@@ -7,14 +7,12 @@ use p2p_proto::{
     matching::matching_service_client::MatchingServiceClient,
     order::{mailbox_service_client::MailboxServiceClient, order_service_client::OrderServiceClient},
 };
-use p2p_runtime::grpc::{DeadlineChannel, Targets, channel};
+use p2p_runtime::grpc::{DeadlineChannel, MOST_ANSWER, Targets, channel};
 
 use tonic::{Code, Status};
 
 use crate::config::Config;
 
-/// A body of 4 MB and what goes with it; several events at once.
-const MESSAGE_LIMIT: usize = 32 * 1024 * 1024;
 const DEADLINE: Duration = Duration::from_secs(5);
 
 /// A fault that no repetition mends.
@@ -47,10 +45,10 @@ impl Services {
         let (catalog, matching, order) =
             (open(&config.catalog)?, open(&config.matching)?, open(&config.order)?);
         Ok(Self {
-            catalog: CatalogServiceClient::new(catalog.clone()).max_decoding_message_size(MESSAGE_LIMIT),
+            catalog: CatalogServiceClient::new(catalog.clone()).max_decoding_message_size(MOST_ANSWER),
             matching: MatchingServiceClient::new(matching.clone()),
             orders: OrderServiceClient::new(order.clone()),
-            mailbox: MailboxServiceClient::new(order.clone()).max_decoding_message_size(MESSAGE_LIMIT),
+            mailbox: MailboxServiceClient::new(order.clone()).max_decoding_message_size(MOST_ANSWER),
             channels: [("catalog", catalog), ("matching", matching), ("order", order)],
         })
     }

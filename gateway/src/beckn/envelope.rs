@@ -60,7 +60,7 @@ impl<'a> Envelope<'a> {
             return Err(bare("the body must be a JSON object".into()));
         }
         if let Some(why) = unfit(body) {
-            return Err(bare(why.into()));
+            return Err(bare(why));
         }
         let outside: Outside<'a> =
             serde_json::from_str(body).map_err(|e| bare(format!("the body is no Beckn message: {e}")))?;

@@ -6,14 +6,13 @@ pub mod orders;
 pub mod providers;
 
 use axum::{
-    extract::{FromRequestParts, Query},
+    extract::FromRequestParts,
     http::{StatusCode, request::Parts},
 };
 use p2p_domain::ProviderId;
-use serde::Deserialize;
 use tonic::{Code, Status};
 
-use crate::reply::{ApiError, PageQuery};
+use crate::reply::{ApiError, PageQuery, told};
 
 /// How often another id is tried when one is taken.
 const TRIES: usize = 5;
@@ -52,20 +51,14 @@ enum Whose {
     Nobodys,
 }
 
-#[derive(Deserialize)]
-struct OfProvider {
-    #[serde(default)]
-    provider_id: String,
-}
-
 impl<S: Send + Sync> FromRequestParts<S> for ListQuery {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let page = PageQuery::from_request_parts(parts, state).await?;
-        let bad = |_rejection| ApiError::bad_request("provider_id must be one text");
-        let Query(OfProvider { provider_id }) = Query::from_request_parts(parts, state).await.map_err(bad)?;
-        let whose = match ProviderId::parse(&provider_id) {
+        let told = told(parts.uri.query().unwrap_or_default())?;
+        let provider_id = told.get("provider_id").map_or("", String::as_str);
+        let whose = match ProviderId::parse(provider_id) {
             Ok(id) => Whose::Of(id),
             Err(_no_id) if provider_id.is_empty() => Whose::Everybodys,
             Err(_no_id) => Whose::Nobodys,

@@ -12,7 +12,10 @@ pub use config::{Config, Picking};
 pub use error::{Error, Kind};
 
 use p2p_proto::catalog::catalog_service_server::{CatalogServiceServer, SERVICE_NAME};
-use p2p_runtime::{Stop, Tasks};
+use p2p_runtime::{
+    Stop, Tasks,
+    grpc::{MOST_ANSWER, MOST_REQUEST},
+};
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 
@@ -25,8 +28,9 @@ pub async fn serve(config: Config, listener: TcpListener, stop: Stop) -> anyhow:
     let store = store::Store::start(&config, &tasks, served.clone()).await?;
     let pool = store.pool();
     tasks.spawn(app::mark_past::mark_past(store.clone(), served.clone()));
-    let routes = Routes::new(CatalogServiceServer::new(grpc::Catalog::new(store)));
-    p2p_runtime::grpc::serve(routes, &[SERVICE_NAME], pool, listener, stop).await?;
+    let catalog = CatalogServiceServer::new(grpc::Catalog::new(store));
+    let catalog = catalog.max_decoding_message_size(MOST_REQUEST).max_encoding_message_size(MOST_ANSWER);
+    p2p_runtime::grpc::serve(Routes::new(catalog), &[SERVICE_NAME], pool, listener, stop).await?;
     served.cancel();
     tasks.drained().await;
     Ok(())

@@ -8,6 +8,7 @@ use p2p_proto::{
     matching::matching_service_server::{MatchingService, MatchingServiceServer},
     required, timestamp,
 };
+use p2p_runtime::grpc::{MOST_ANSWER, MOST_REQUEST};
 use tonic::{Code, Request, Response, Status};
 
 use crate::{
@@ -16,9 +17,6 @@ use crate::{
     error::{Error, Kind},
     store::{self, Recorded, Store},
 };
-
-/// Room for the most candidates with the longest ids.
-const MOST_REQUEST_BYTES: usize = 8 * 1024 * 1024;
 
 /// The service over its store.
 #[derive(Debug, Clone)]
@@ -37,7 +35,10 @@ impl Matching {
 
     /// As tonic serves it.
     pub fn into_server(self) -> MatchingServiceServer<Self> {
-        MatchingServiceServer::new(self).max_decoding_message_size(MOST_REQUEST_BYTES)
+        // A request has room for the most candidates with the longest ids.
+        MatchingServiceServer::new(self)
+            .max_decoding_message_size(MOST_REQUEST)
+            .max_encoding_message_size(MOST_ANSWER)
     }
 }
 

@@ -7,9 +7,6 @@ use std::{
 
 use p2p_runtime::{Env, EnvError, grpc::Targets, postgres};
 
-/// A body of 4 MB and what goes with it.
-const MESSAGE_LIMIT: usize = 6 * 1024 * 1024;
-
 /// The order service's configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -33,8 +30,6 @@ pub struct Config {
     pub database: postgres::Config,
     /// How long things last.
     pub periods: Periods,
-    /// Most bytes of one gRPC message.
-    pub message_limit: usize,
 }
 
 /// How long things last.
@@ -69,7 +64,6 @@ impl Config {
                 quote: env.seconds("QUOTE_SECONDS", 900)?,
                 hold: env.seconds("ORDER_HOLD_SECONDS", 900)?,
             },
-            message_limit: MESSAGE_LIMIT,
         })
     }
 }

@@ -21,7 +21,9 @@ use p2p_proto::{
     },
 };
 use p2p_runtime::{
-    Stop, Tasks, grpc as transport, postgres,
+    Stop, Tasks,
+    grpc::{self as transport, MOST_ANSWER, MOST_REQUEST},
+    postgres,
     trace::{self, FutureExt},
 };
 use tokio::net::TcpListener;
@@ -50,9 +52,12 @@ pub async fn serve(config: Config, listener: TcpListener, stop: Stop) -> anyhow:
         let measure = app.store.clone().measure_until_stopped(stop.clone());
         tasks.spawn(measure.with_context(trace::untraced()));
     }
-    let routes = Routes::new(OrderServiceServer::new(app.clone()))
-        .add_service(KeyServiceServer::new(app.clone()))
-        .add_service(MailboxServiceServer::new(app).max_decoding_message_size(config.message_limit));
+    let orders = OrderServiceServer::new(app.clone());
+    let orders = orders.max_decoding_message_size(MOST_REQUEST).max_encoding_message_size(MOST_ANSWER);
+    let keys = KeyServiceServer::new(app.clone());
+    let mailbox = MailboxServiceServer::new(app);
+    let mailbox = mailbox.max_decoding_message_size(MOST_REQUEST).max_encoding_message_size(MOST_ANSWER);
+    let routes = Routes::new(orders).add_service(mailbox).add_service(keys);
     transport::serve(
         routes,
         &[

@@ -17,6 +17,7 @@ mod ending;
 mod explain;
 mod giving_up;
 mod health_argument;
+mod hostile;
 mod jsonpath;
 mod load;
 mod metrics;

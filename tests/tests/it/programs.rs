@@ -54,6 +54,14 @@ impl Program {
         kill(pid, signal).unwrap();
     }
 
+    /// Its process, which runs.
+    pub fn pid(&self) -> u32 {
+        let pid = self.child.id().expect("it was not waited for");
+        let told = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
+        assert!(!told.contains(") Z "), "{} has died", self.name);
+        pid
+    }
+
     /// SIGTERM; it must end well within its grace.
     pub async fn terminate(mut self) {
         self.signal(Signal::SIGTERM);

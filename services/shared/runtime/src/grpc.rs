@@ -2,6 +2,8 @@
 
 mod channel;
 mod health;
+mod incoming;
+mod limits;
 mod measured;
 mod replicas;
 mod targets;
@@ -9,28 +11,29 @@ mod traced;
 mod whole;
 
 pub use channel::{Deadline, DeadlineChannel, channel};
+pub use limits::{MOST_ANSWER, MOST_REQUEST};
 pub use measured::Measured;
 pub use targets::{Targets, TargetsError};
 pub use traced::Traced;
 pub use whole::Whole;
 
-use std::time::Duration;
-
 use p2p_proto::FILE_DESCRIPTOR_SET;
 use sea_orm::DatabaseConnection;
 use tokio::net::TcpListener;
-use tonic::{
-    service::Routes,
-    transport::{Server, server::TcpIncoming},
-};
+use tonic::service::Routes;
 
-use self::{health::Readiness, measured::MeasuredServer, traced::TracedServer};
+use self::{
+    health::Readiness,
+    incoming::incoming,
+    limits::{AGE, DeadlineServer, USUAL},
+    measured::MeasuredServer,
+    traced::TracedServer,
+};
 use crate::{Stop, Tasks, unless_stalled};
 
 const HEALTH: &str = "grpc.health.v1.Health";
 const REFLECTION_V1: &str = "grpc.reflection.v1.ServerReflection";
 const REFLECTION_V1ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
-const KEEPALIVE: Duration = Duration::from_secs(20);
 
 /// Serves the routes with health and reflection (v1 and v1alpha, with comments) until `stop`, then lets calls
 /// under way end. `services` are the full names of what the routes serve.
@@ -50,14 +53,12 @@ pub async fn serve(
         .add_service(health)
         .add_service(reflection(services).with_service_name(REFLECTION_V1).build_v1()?)
         .add_service(reflection(services).with_service_name(REFLECTION_V1ALPHA).build_v1alpha()?);
-    // Without it small frames wait for the peer's delayed acknowledgement, 40 ms each.
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    let server = Server::builder()
-        .http2_keepalive_interval(Some(KEEPALIVE))
+    let server = limits::server(AGE)
         .layer(TracedServer)
         .layer(MeasuredServer)
+        .layer(DeadlineServer(USUAL))
         .add_routes(routes)
-        .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
+        .serve_with_incoming_shutdown(incoming(listener), stop.clone().cancelled_owned());
     unless_stalled(&stop, server).await?;
     tasks.drained().await;
     Ok(())

@@ -5,6 +5,7 @@ pub mod failpoint;
 pub mod group;
 pub mod grpc;
 mod health;
+pub mod http;
 mod logs;
 pub mod metrics;
 pub mod postgres;

@@ -63,6 +63,8 @@ pub(crate) fn start(env: &Env) -> Result<(), EnvError> {
         }
     };
     tracing_subscriber::registry().with(filter).with(layer).init();
+    // In the log, with the ids of its request, and not beside it.
+    std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a task has panicked")));
     Ok(())
 }
 

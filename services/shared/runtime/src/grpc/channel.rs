@@ -8,9 +8,12 @@ use tonic::{
     transport::{Channel, Endpoint, Error},
 };
 
-use super::{Measured, Targets, Traced, Whole, replicas::Replicas};
+use super::{
+    Measured, Targets, Traced, Whole,
+    limits::{ALIVE_WITHIN, KEEPALIVE},
+    replicas::Replicas,
+};
 
-const KEEPALIVE: Duration = Duration::from_secs(20);
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A client's channel: every call carries its deadline to the server.
@@ -54,5 +57,6 @@ pub(super) fn endpoint(address: SocketAddr, deadline: Duration) -> Result<Endpoi
         .timeout(deadline)
         .tcp_nodelay(true)
         .http2_keep_alive_interval(KEEPALIVE)
+        .keep_alive_timeout(ALIVE_WITHIN)
         .keep_alive_while_idle(true))
 }

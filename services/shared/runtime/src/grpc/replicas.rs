@@ -35,7 +35,7 @@ use tonic::{
     },
 };
 
-use super::{Targets, channel::CONNECT_TIMEOUT};
+use super::{Targets, channel::CONNECT_TIMEOUT, whole::was_not_sent};
 use crate::Tasks;
 
 /// All replicas that are known, by address.
@@ -122,8 +122,5 @@ impl Replicas {
 /// Whether a call has not left this program: there was no connection, or it ended before the call's turn came.
 fn is_unsent(error: &(dyn Error + 'static)) -> bool {
     let mut chain = std::iter::successors(Some(error), |&error| error.source());
-    chain.any(|error| {
-        error.is::<ConnectError>()
-            || error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled)
-    })
+    was_not_sent(error) || chain.any(|error| error.is::<ConnectError>())
 }

@@ -4,6 +4,7 @@
 //! write, and a second wake-up of the server, for each call. All our calls have one message.
 
 use std::{
+    error::Error,
     future::Future,
     pin::Pin,
     task::{Context, Poll},
@@ -17,7 +18,9 @@ use tonic::{
         Bytes, Service, StdError,
         http::{Request, Response, request::Parts},
     },
+    transport::{self, Channel},
 };
+use tower::ServiceExt;
 
 use super::channel::Way;
 
@@ -45,12 +48,31 @@ impl Service<Request<Body>> for Whole {
             let (parts, body) = request.into_parts();
             let message = body.collect().await?.to_bytes();
             let answered = match way {
-                Way::One(mut channel) => channel.call(whole(parts, message)).await.map_err(Into::into),
+                Way::One(mut channel) => call(&mut channel, parts, message).await.map_err(Into::into),
                 Way::Many(replicas) => replicas.call(parts, message).await,
             };
             answered.map_err(|error| away(error).into())
         })
     }
+}
+
+/// Makes a call on a channel that is ready. A connection that has become old takes no more calls: one that was not sent
+/// any more goes over the next connection.
+pub(super) async fn call(
+    channel: &mut Channel,
+    parts: Parts,
+    message: Bytes,
+) -> Result<Response<Body>, transport::Error> {
+    match channel.call(whole(parts.clone(), message.clone())).await {
+        Err(error) if was_not_sent(&error) => channel.ready().await?.call(whole(parts, message)).await,
+        answered => answered,
+    }
+}
+
+/// Whether the connection ended before the call's turn came.
+pub(super) fn was_not_sent(error: &(dyn Error + 'static)) -> bool {
+    let mut chain = std::iter::successors(Some(error), |&error| error.source());
+    chain.any(|error| error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled))
 }
 
 /// What a call came to that got no answer. A connection that ended under it, as that of a server that drains, is no
@@ -64,7 +86,7 @@ fn away(error: StdError) -> Status {
 }
 
 /// The request as it is sent.
-pub(super) fn whole(parts: Parts, message: Bytes) -> Request<Body> {
+fn whole(parts: Parts, message: Bytes) -> Request<Body> {
     Request::from_parts(parts, Body::new(Full::new(message)))
 }
 

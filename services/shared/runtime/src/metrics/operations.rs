@@ -11,6 +11,7 @@ use axum::{
     Router,
     extract::State,
     http::{StatusCode, header::CONTENT_TYPE},
+    middleware,
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -19,11 +20,17 @@ use prometheus::{Registry, TEXT_FORMAT, TextEncoder, process_collector::ProcessC
 use tokio::{net::TcpListener, runtime::Handle, time::timeout};
 
 use super::{install, runtime};
-use crate::{Env, EnvError, Stop, Tasks, trace};
+use crate::{
+    Env, EnvError, Stop, Tasks,
+    http::{self, Connections, Door, Patience},
+    trace,
+};
 
 const ADDRESS: &str = "METRICS_ADDR";
 /// Where each program serves on one machine. Others, which do one thing and end, have no operations port.
 const PORTS: [(&str, u16); 4] = [("gateway", 9464), ("catalog", 9465), ("matching", 9466), ("order", 9467)];
+/// Most connections at once.
+const MOST_READERS: usize = 64;
 /// How long the end of a program waits for one who reads.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -63,14 +70,11 @@ pub(crate) async fn serve(env: &Env, name: &'static str) -> anyhow::Result<Opera
         .await
         .with_context(|| format!("cannot listen on {ADDRESS} {address}; choose another ip:port, or off"))?;
     let app = Router::new().route("/metrics", get(show)).with_state(registry(name)?);
+    let app = app.layer(middleware::from_fn(http::refuse));
     runtime::watch(&Handle::current());
     tracing::info!(address = %listener.local_addr()?, "operations port serves /metrics");
-    let stopped = operations.stop.clone().cancelled_owned();
-    operations.tasks.spawn(async move {
-        if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stopped).await {
-            tracing::error!(%error, "the operations port has failed");
-        }
-    });
+    let door = Door::new(Connections { most: MOST_READERS, per_peer: 0 });
+    operations.tasks.spawn(http::serve(listener, app, door, Patience::default(), operations.stop.clone()));
     Ok(operations)
 }
 

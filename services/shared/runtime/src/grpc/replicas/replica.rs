@@ -13,9 +13,9 @@ use tonic::{
     },
     transport::{Channel, Error},
 };
-use tower::{Service, ServiceExt};
+use tower::ServiceExt;
 
-use super::super::whole::whole;
+use super::super::whole::call;
 
 const UNTRIED: u8 = 0;
 const REACHED: u8 = 1;
@@ -45,7 +45,7 @@ impl Replica {
     pub async fn call(&self, parts: Parts, message: Bytes) -> Result<Response<Body>, Error> {
         let _under_way = UnderWay::begin(&self.calls);
         let mut channel = self.channel.clone();
-        let answered = async { channel.ready().await?.call(whole(parts, message)).await }.await;
+        let answered = async { call(channel.ready().await?, parts, message).await }.await;
         match &answered {
             Ok(_) => self.answers(),
             Err(error) => self.fails(error),

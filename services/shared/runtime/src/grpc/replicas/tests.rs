@@ -4,7 +4,7 @@ use std::{
 };
 
 use tokio::{io::AsyncReadExt, runtime::Runtime};
-use tonic::{Code, transport::Server};
+use tonic::Code;
 use tonic_health::{
     ServingStatus,
     pb::{HealthCheckRequest, health_client::HealthClient},
@@ -12,7 +12,11 @@ use tonic_health::{
 };
 
 use super::*;
-use crate::grpc::{DeadlineChannel, channel};
+use crate::grpc::{
+    DeadlineChannel, channel,
+    incoming::incoming,
+    limits::{AGE, server},
+};
 
 const DEADLINE: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -34,20 +38,24 @@ impl Program {
     }
 
     fn listen(listener: &TcpListener, says: ServingStatus) -> Self {
+        Self::of_age(listener, says, AGE)
+    }
+
+    /// Whose connections end so early.
+    fn of_age(listener: &TcpListener, says: ServingStatus, age: Duration) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.unwrap();
         listener.set_nonblocking(true).unwrap();
         let (listener, address) = (listener.try_clone().unwrap(), listener.local_addr().unwrap());
         let tasks = Tasks::new();
         let _entered = runtime.enter();
-        let incoming =
-            tonic::transport::server::TcpIncoming::from(tokio::net::TcpListener::from_std(listener).unwrap());
+        let incoming = incoming(tokio::net::TcpListener::from_std(listener).unwrap());
         tasks.spawn(async move {
             let reporter = HealthReporter::new();
             reporter.set_service_status("", says).await;
             let health = HealthService::from_health_reporter(reporter);
             let health = tonic_health::pb::health_server::HealthServer::new(health);
-            Server::builder().add_service(health).serve_with_incoming(incoming).await.unwrap();
+            server(age).add_service(health).serve_with_incoming(incoming).await.unwrap();
         });
         Self { address, runtime: Some(runtime) }
     }
@@ -170,4 +178,38 @@ async fn with_the_last_clone_of_a_channel_its_connections_end() {
     drop(channel);
     let mut said = Vec::new();
     timeout(PATIENCE, stream.read_to_end(&mut said)).await.expect("it ends").unwrap();
+}
+
+/// Under load, until the connections have been renewed many times.
+async fn all_are_answered(channel: &DeadlineChannel) {
+    const LASTS: Duration = Duration::from_secs(2);
+    let calls = (0..16).map(async |_| {
+        let (started, mut made) = (Instant::now(), 0);
+        while started.elapsed() < LASTS {
+            ask(channel).await.unwrap_or_else(|error| panic!("after {made} calls: {error:?}"));
+            made += 1;
+        }
+        made
+    });
+    let made: usize = futures::future::join_all(calls).await.into_iter().sum();
+    assert!(made > 100, "{made} calls are no load");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_call_fails_when_a_connection_has_become_old() {
+    let young = || TcpListener::bind("127.0.0.1:0").unwrap();
+    let age = Duration::from_millis(50);
+    let start = || Program::of_age(&young(), ServingStatus::Serving, age);
+    let (one, two) = (start(), start());
+    let (single, both) = (to(&[one.address]), to(&[one.address, two.address]));
+    tokio::join!(all_are_answered(&single), all_are_answered(&both));
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_ends() {
+    let one = Program::start(ServingStatus::Serving);
+    let mut silent = tokio::net::TcpStream::connect(one.address).await.unwrap();
+    // What the server says of itself first is all that comes.
+    let mut said = Vec::new();
+    let _ = timeout(PATIENCE, silent.read_to_end(&mut said)).await.expect("it ends");
 }

@@ -21,8 +21,9 @@ mod services;
 mod transaction;
 
 pub use config::{Config, Identity};
+pub use peers::PeerConfig;
 
-use std::future::IntoFuture;
+use std::{future::IntoFuture, net::SocketAddr};
 
 use axum::serve::ListenerExt;
 use p2p_runtime::{Stop, Tasks, unless_stalled};
@@ -48,6 +49,9 @@ pub async fn serve(config: Config, listeners: Listeners, stop: Stop) -> anyhow::
     let app = App::new(config, &tasks, &stop)?;
     let (prosumer, cds) = (router::prosumer(app.clone()), router::cds(app.clone()));
     app.peers.serve_own(prosumer.clone(), cds.clone());
+    // Who sends a request is known by its socket.
+    let [prosumer, cds] =
+        [prosumer, cds].map(|router| router.into_make_service_with_connect_info::<SocketAddr>());
     app.exchange.start();
     if p2p_runtime::metrics::is_on() {
         tasks.spawn(metrics::watch(app.clone(), stop.clone()));

@@ -46,7 +46,7 @@ impl App {
         let config = Arc::new(config);
         let clock = Clock::system();
         let services = Services::new(&config)?;
-        let peers = Peers::new(&config.identity.own_uris, config.callback_per_peer, tasks)?;
+        let peers = Peers::new(&config.identity, &config.peers, config.callback_per_peer, tasks)?;
         let bap = config.identity.bap_id.clone();
         let transactions =
             Transactions::start(&config.redis_url, services.mailbox.clone(), bap, tasks, stop)?;

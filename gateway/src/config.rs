@@ -9,6 +9,8 @@ use std::{
 use p2p_domain::ParticipantId;
 use p2p_runtime::{Env, EnvError, grpc::Targets, http::Connections};
 
+use crate::peers::PeerConfig;
+
 const CALLBACK_PER_PEER: NonZeroUsize = NonZeroUsize::new(64).expect("64 is not zero");
 const REDIS_SCHEMES: [&str; 3] = ["redis", "redis-cluster", "redis-sentinel"];
 const DEFAULT_REDIS: &str = "redis://localhost:6379";
@@ -24,6 +26,8 @@ pub struct Config {
     pub connections: Connections,
     /// Who we are on the network.
     pub identity: Identity,
+    /// Who is called, and who may call.
+    pub peers: PeerConfig,
     /// `GATEWAY_ID`: names this gateway among those of one mailbox; host:BAP_PORT.
     pub gateway_id: String,
     /// `REDIS_URL`: where transaction state is cached; redis://localhost:6379.
@@ -75,6 +79,7 @@ impl Config {
             cds: SocketAddr::new(host, cds_port),
             connections: Connections::from_env(env, host)?,
             identity: Identity::from_env(env, bap_port, cds_port)?,
+            peers: PeerConfig::from_env(env, host)?,
             gateway_id: env.text("GATEWAY_ID", &format!("{}:{bap_port}", env.text("HOSTNAME", "localhost"))),
             redis_url: redis_url(env)?,
             catalog: env.value("CATALOG_ADDR", local(50051).into())?,

@@ -23,6 +23,7 @@ mod services;
 mod transaction;
 
 pub use config::{Config, Identity};
+pub use peers::PeerConfig;
 
 use std::convert::Infallible;
 

@@ -14,6 +14,7 @@ use crate::{
     beckn::Action,
     bpp, cds, health,
     observe::observe,
+    peers::Sender,
     reply::{ApiError, Text, refuse, survive},
     seller,
 };
@@ -99,12 +100,14 @@ fn finish(router: Router<App>, app: App) -> Router {
 
 /// A Beckn action of the seller's side or of the CDS.
 fn action(action: Action) -> axum::routing::MethodRouter<App> {
-    post(move |State(app): State<App>, Text(body): Text| async move { bpp::accept(app, action, body).await })
+    post(move |State(app): State<App>, _allowed: Sender, Text(body): Text| async move {
+        bpp::accept(app, action, body).await
+    })
 }
 
 /// A Beckn callback to the buyer's side.
 fn callback(action: Action) -> axum::routing::MethodRouter<App> {
-    post(move |State(app): State<App>, Text(body): Text| async move {
+    post(move |State(app): State<App>, _allowed: Sender, Text(body): Text| async move {
         bap::callback::receive(app, action, body).await
     })
 }

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 pub mod code {
     /// Not what can be done: bad quantity, unknown offer, wrong state, unreadable message.
     pub const INVALID: &str = "40001";
+    /// Not from this sender.
+    pub const FORBIDDEN: &str = "40301";
     /// No such order.
     pub const ORDER_NOT_FOUND: &str = "40403";
     /// Our side failed.

@@ -139,7 +139,7 @@ impl Exchange {
         let mark = match answered {
             Ok(answer) if answer.status.is_success() => delivered(sent.delivery_id, None),
             Ok(answer) => after_refusal(sent, &answer),
-            Err(error) => again_or_dead(sent, None, error.to_string(), SCHEDULE.len()),
+            Err(error) => again_or_dead(sent, None, error.to_string(), repeats_after(&error)),
         };
         metrics::attempted(callback, &mark, began.elapsed());
         self.marks.push_callback(callback, mark);
@@ -162,7 +162,7 @@ impl Exchange {
                 let _ = answer.send(answered);
             }
         });
-        answered.await.unwrap_or(Err(PeerError::Address(uri)))
+        answered.await.unwrap_or(Err(PeerError::Stopped(uri)))
     }
 
     /// Makes a request of our buyer's side and notes how it went. Answers the peer's answer, to be passed on.
@@ -189,7 +189,8 @@ impl Exchange {
                 self.refused(sent, told, |refusal| dead(id(), error.to_string(), Some(refusal))).await;
             }
             Err(error) => {
-                self.marks.push(again_or_dead(sent.clone(), None, error.to_string(), SCHEDULE.len()));
+                let repeats = repeats_after(error);
+                self.marks.push(again_or_dead(sent.clone(), None, error.to_string(), repeats));
             }
         }
         answered
@@ -210,6 +211,16 @@ impl Exchange {
             let step = Step::Refused(&sent.message_id, error);
             self.transactions.apply(&transaction, buyer_seq, &step).await;
         }
+    }
+}
+
+/// How often it is worth while to call again where nobody answered: what is written in an address stays as it is; where
+/// its name leads may change, as what a peer refuses may; and a peer may come back.
+fn repeats_after(error: &PeerError) -> usize {
+    match error {
+        PeerError::Address { .. } => 0,
+        PeerError::NotAllowed { .. } => TRIES_WHEN_REFUSED - 1,
+        PeerError::Unreachable { .. } | PeerError::NoAnswer { .. } | PeerError::Stopped(_) => SCHEDULE.len(),
     }
 }
 

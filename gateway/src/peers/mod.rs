@@ -1,8 +1,25 @@
-//! The one HTTP client for all that goes out: deadlines, no redirects, no proxy, and our own gateways served
-//! directly when their listener refuses the connection.
+//! The one HTTP client for all that goes out: an address guard, deadlines, no redirects, no proxy, and our own gateways
+//! served directly when their listener refuses the connection.
+//!
+//! An address is judged twice: as it is written (`target`), when it comes in and again whenever it is called; and what its
+//! name leads to (`names`), by the connector itself. A connection that is kept and used again leads where it led when its
+//! address was judged, and is used for the same scheme, name and port only, so a name that changes meanwhile changes nothing.
+
+mod address;
+mod allow;
+mod config;
+mod names;
+mod senders;
+mod target;
+mod tls;
+
+pub use config::PeerConfig;
+pub use senders::Sender;
+pub use target::Refused;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
+    net::IpAddr,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -16,14 +33,20 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header},
 };
 use p2p_runtime::{
-    RequestId, Tasks,
+    Reach, RequestId, Tasks,
     trace::{self, KeyValue, SpanKind},
 };
 use tokio::sync::{Semaphore, oneshot};
 use tower::ServiceExt;
 use url::Url;
 
-use crate::observe::REQUEST_ID;
+use self::{
+    allow::Allow,
+    names::{Guarded, Judge, Names, is_not_allowed},
+    senders::{FromOurselves, Senders},
+    target::Target,
+};
+use crate::{config::Identity, observe::REQUEST_ID};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const TIMEOUT: Duration = Duration::from_secs(8);
@@ -35,12 +58,23 @@ const DISCOVER: &str = "/discover";
 /// Most bytes of an answer that are read.
 const MOST_BYTES: usize = 256 * 1024;
 
-/// Why there is no answer.
+/// Why there is no answer. Nothing here says what a name leads to: peers and clients may read it.
 #[derive(Debug, thiserror::Error)]
 pub enum PeerError {
-    /// The address is none that can be called.
-    #[error("{0} is no address that can be called")]
-    Address(String),
+    /// The address can never be called.
+    #[error("{uri} is no address that can be called: {why}")]
+    Address {
+        /// As it was written.
+        uri: String,
+        /// What is wrong with it.
+        why: Refused,
+    },
+    /// Its name leads to no address that may be called, just now.
+    #[error("{host} may not be called: its name leads nowhere that is allowed here")]
+    NotAllowed {
+        /// Host and port.
+        host: String,
+    },
     /// Nothing was sent.
     #[error("no connection to {host}")]
     Unreachable {
@@ -57,14 +91,17 @@ pub enum PeerError {
         /// Why not.
         source: reqwest::Error,
     },
+    /// This gateway stops and waits no longer; something may have been sent.
+    #[error("the gateway stops, no answer from {0}")]
+    Stopped(String),
 }
 
 impl PeerError {
     /// Whether the peer certainly did not get the message.
     pub fn never_sent(&self) -> bool {
         match self {
-            Self::Address(_) | Self::Unreachable { .. } => true,
-            Self::NoAnswer { .. } => false,
+            Self::Address { .. } | Self::NotAllowed { .. } | Self::Unreachable { .. } => true,
+            Self::NoAnswer { .. } | Self::Stopped(_) => false,
         }
     }
 }
@@ -89,7 +126,12 @@ impl Answered {
 /// The client.
 #[derive(Clone)]
 pub struct Peers {
-    client: reqwest::Client,
+    /// To what strangers wrote, and to what the operator wrote: names are judged otherwise, connections are not shared.
+    strangers: reqwest::Client,
+    ours: reqwest::Client,
+    allow: Arc<Allow>,
+    /// None when only programs of this machine reach us.
+    senders: Option<Arc<Senders>>,
     per_peer: usize,
     peers: Arc<Mutex<HashMap<String, Arc<Peer>>>>,
     own: Arc<Own>,
@@ -107,7 +149,9 @@ struct Peer {
 
 struct Own {
     /// Host and port of each gateway of our mailbox.
-    hosts: Vec<String>,
+    hosts: HashSet<String>,
+    /// The same, and of all else that the operator wrote: they need no allowance.
+    written: HashSet<String>,
     routers: OnceLock<OwnRouters>,
 }
 
@@ -116,32 +160,58 @@ struct OwnRouters {
     cds: Router,
 }
 
-fn host_of(url: &Url) -> Option<String> {
-    Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?))
-}
-
 impl Peers {
-    /// A client. `own_uris` are the gateways of our mailbox.
+    /// A client of who we are.
     ///
     /// # Errors
     /// When no client can be built.
-    pub fn new(own_uris: &[String], per_peer: usize, tasks: &Tasks) -> anyhow::Result<Self> {
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT)
-            .pool_max_idle_per_host(IDLE_PER_PEER)
-            .tcp_nodelay(true)
-            .build()?;
-        let hosts = own_uris.iter().filter_map(|uri| host_of(&Url::parse(uri).ok()?)).collect();
+    pub fn new(us: &Identity, config: &PeerConfig, per_peer: usize, tasks: &Tasks) -> anyhow::Result<Self> {
+        let places = |uris: &[&String]| uris.iter().filter_map(|uri| target::place(uri)).collect();
+        let hosts: HashSet<String> = places(&us.own_uris.iter().collect::<Vec<_>>());
+        let mut written: HashSet<String> = places(&[&us.bap_uri, &us.bpp_uri, &us.cds_uri]);
+        written.extend(hosts.iter().cloned());
+        let names = Names::new(config.nameserver)?;
+        let tls = tls::client(&config.authorities)?;
+        let allow = Arc::new(config.allow.clone());
+        let client = |judge| client(Guarded { names: names.clone(), judge }, tls.clone());
+        let senders = match config.reach {
+            Reach::Loopback => None,
+            Reach::Network => Some(Arc::new(Senders::new(allow.clone(), names.clone(), &written))),
+        };
         Ok(Self {
-            client,
+            strangers: client(Judge::Allowed(allow.clone()))?,
+            ours: client(Judge::Own)?,
+            allow,
+            senders,
             per_peer,
             peers: Arc::default(),
-            own: Arc::new(Own { hosts, routers: OnceLock::new() }),
+            own: Arc::new(Own { hosts, written, routers: OnceLock::new() }),
             tasks: tasks.clone(),
         })
+    }
+
+    /// Whether who calls from there may send Beckn messages. Nobody knows from where: only when everybody may.
+    pub async fn admits(&self, sender: Option<IpAddr>) -> bool {
+        match (&self.senders, sender) {
+            (None, _) => true,
+            (Some(senders), Some(sender)) => senders.admit(sender).await,
+            (Some(_), None) => false,
+        }
+    }
+
+    /// Where a request to this address goes, if it can be called at all.
+    ///
+    /// # Errors
+    /// Says why it never can.
+    pub fn check(&self, uri: &str) -> Result<(), Refused> {
+        self.target(uri).map(|_target| ())
+    }
+
+    fn target(&self, uri: &str) -> Result<Target, Refused> {
+        match target::place(uri) {
+            Some(place) if self.own.written.contains(&place) => target::own(uri),
+            _ => target::strangers(uri, &self.allow),
+        }
     }
 
     /// Tells the client who serves what is addressed to ourselves when the listener does not.
@@ -152,8 +222,7 @@ impl Peers {
 
     /// Whether one of our own gateways is reached there.
     pub fn is_own(&self, uri: &str) -> bool {
-        let host = Url::parse(uri).ok().and_then(|url| host_of(&url));
-        host.is_some_and(|host| self.own.hosts.contains(&host))
+        target::place(uri).is_some_and(|place| self.own.hosts.contains(&place))
     }
 
     /// POSTs JSON and reads the answer. At most so many to one host and port at once, and one at a time while it
@@ -162,16 +231,8 @@ impl Peers {
     /// # Errors
     /// When there is no answer.
     pub async fn post(&self, uri: &str, body: &str) -> Result<Answered, PeerError> {
-        let address = || PeerError::Address(uri.to_owned());
-        let url = Url::parse(uri).map_err(|_no_url| address())?;
-        if url.scheme() != "http"
-            || !url.username().is_empty()
-            || url.password().is_some()
-            || url.fragment().is_some()
-        {
-            return Err(address());
-        }
-        let host = host_of(&url).ok_or_else(address)?;
+        let target = self.target(uri).map_err(|why| PeerError::Address { uri: uri.to_owned(), why })?;
+        let Target { url, host } = target;
         let peer = self.peer(&host);
         // The semaphores are never closed.
         let _call = peer.calls.acquire().await;
@@ -188,9 +249,9 @@ impl Peers {
 
     async fn send_or_serve(&self, url: &Url, host: &str, body: &str) -> Result<Answered, PeerError> {
         let answered = match self.send(url, host, body).await {
-            Err(PeerError::Unreachable { host, source }) => match self.own_router(&host, url.path()) {
+            Err(error) if error.never_sent() => match self.own_router(host, url.path()) {
                 Some(router) => self.serve_directly(router, url, body).await,
-                None => return Err(PeerError::Unreachable { host, source }),
+                None => return Err(error),
             },
             answered => answered?,
         };
@@ -218,13 +279,16 @@ impl Peers {
     async fn send(&self, url: &Url, host: &str, body: &str) -> Result<Answered, PeerError> {
         let failed = |source: reqwest::Error| {
             let host = host.to_owned();
-            if source.is_connect() {
+            if is_not_allowed(&source) {
+                PeerError::NotAllowed { host }
+            } else if source.is_connect() {
                 PeerError::Unreachable { host, source }
             } else {
                 PeerError::NoAnswer { host, source }
             }
         };
-        let request = self.client.post(url.clone()).headers(headers()).body(body.to_owned());
+        let client = if self.own.written.contains(host) { &self.ours } else { &self.strangers };
+        let request = client.post(url.clone()).headers(headers()).body(body.to_owned());
         let mut response = request.send().await.map_err(failed)?;
         let (status, retry_after) = (response.status(), retry_after(response.headers()));
         let mut read = Vec::new();
@@ -243,6 +307,7 @@ impl Peers {
         let mut request = Request::new(Body::from(body.to_owned()));
         *request.method_mut() = Method::POST;
         *request.headers_mut() = headers();
+        request.extensions_mut().insert(FromOurselves);
         let Ok(path) = url.path().parse() else { return Answered::bad_gateway() };
         *request.uri_mut() = path;
         let (tell, told) = oneshot::channel();
@@ -255,9 +320,23 @@ impl Peers {
 
     /// Of another gateway of ours we know where it listens, not which of its listeners is which; the path tells.
     fn own_router(&self, host: &str, path: &str) -> Option<Router> {
-        let routers = self.own.routers.get().filter(|_| self.own.hosts.iter().any(|own| own == host))?;
+        let routers = self.own.routers.get().filter(|_| self.own.hosts.contains(host))?;
         Some(if path == DISCOVER { routers.cds.clone() } else { routers.prosumer.clone() })
     }
+}
+
+/// One connection serves one scheme, host and port; its host's name is judged when it is made.
+fn client(names: Guarded, tls: rustls::ClientConfig) -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .dns_resolver(names)
+        .tls_backend_preconfigured(tls)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(TIMEOUT)
+        .pool_max_idle_per_host(IDLE_PER_PEER)
+        .tcp_nodelay(true)
+        .build()
 }
 
 /// What goes with every request: its kind, and the trace that it belongs to.

@@ -117,6 +117,12 @@ impl Client {
         Self { http: http.build().unwrap(), ..self.clone() }
     }
 
+    /// The same, from another address of this machine.
+    pub fn calling_from(&self, address: std::net::IpAddr) -> Self {
+        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).local_address(address);
+        Self { http: http.build().unwrap(), ..self.clone() }
+    }
+
     /// None when there is no answer.
     pub async fn try_send(&self, method: Method, url: &str, body: Option<Vec<u8>>) -> Option<Answer> {
         let mut request = self.http.request(method, url);

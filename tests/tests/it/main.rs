@@ -1,6 +1,7 @@
 //! The whole system, tried from outside: three services and the gateway, over HTTP and gRPC.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs)]
 
+mod addresses;
 mod beckn;
 mod budget;
 mod callbacks;
@@ -12,6 +13,7 @@ mod crash;
 mod crossings;
 mod crowd;
 mod deliveries;
+mod dns;
 mod drain;
 mod ending;
 mod explain;

@@ -6,10 +6,11 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
     time::Instant,
 };
+use tokio_rustls::TlsAcceptor;
 
 use crate::client::until;
 
@@ -53,21 +54,57 @@ impl Receiver {
     /// Answers the first requests so, and all others like that.
     pub async fn answering(first: impl IntoIterator<Item = Manner>, then: Manner) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let uri = format!("http://{}", listener.local_addr().unwrap());
-        let first = Arc::new(Mutex::new(first.into_iter().collect()));
-        let receiver = Self { uri, first, then, arrived: Arc::default() };
-        let taking = receiver.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let taking = taking.clone();
-                tokio::spawn(async move { taking.take(stream).await });
-            }
+        let receiver = Self::named("http", &listener, first, then);
+        receiver.serve(listener, async |stream| Some(stream));
+        receiver
+    }
+
+    /// Answers 200 to everything, at this address.
+    pub async fn at(address: &str) -> Self {
+        let listener = TcpListener::bind((address, 0)).await.unwrap();
+        let receiver = Self::named("http", &listener, [], Manner::status(200));
+        receiver.serve(listener, async |stream| Some(stream));
+        receiver
+    }
+
+    /// The same, behind TLS.
+    pub async fn behind(tls: TlsAcceptor, address: &str) -> Self {
+        let listener = TcpListener::bind((address, 0)).await.unwrap();
+        let receiver = Self::named("https", &listener, [], Manner::status(200));
+        receiver.serve(listener, move |stream| {
+            let tls = tls.clone();
+            async move { tls.accept(stream).await.ok() }
         });
         receiver
     }
 
+    fn named(
+        scheme: &str,
+        listener: &TcpListener,
+        first: impl IntoIterator<Item = Manner>,
+        then: Manner,
+    ) -> Self {
+        let uri = format!("{scheme}://{}", listener.local_addr().unwrap());
+        let first = Arc::new(Mutex::new(first.into_iter().collect()));
+        Self { uri, first, then, arrived: Arc::default() }
+    }
+
+    fn serve<S, F>(&self, listener: TcpListener, opened: impl Fn(TcpStream) -> F + Send + 'static)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        F: Future<Output = Option<S>> + Send + 'static,
+    {
+        let receiver = self.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (taking, opened) = (receiver.clone(), opened(stream));
+                tokio::spawn(async move { taking.take(opened.await?).await });
+            }
+        });
+    }
+
     /// None when the sender dies meanwhile.
-    async fn take(&self, stream: TcpStream) -> Option<()> {
+    async fn take(&self, stream: impl AsyncRead + AsyncWrite + Unpin) -> Option<()> {
         let mut stream = BufReader::new(stream);
         let mut length = 0;
         loop {

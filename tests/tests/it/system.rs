@@ -37,6 +37,8 @@ pub struct Setup {
     pub redis: Redis,
     /// Counts what gateway and order service ask of the services.
     pub calls: Option<Calls>,
+    /// Variables that few tests set.
+    pub more: [(&'static str, String); 4],
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,12 +58,13 @@ impl Default for Setup {
             reconcile_seconds: "60",
             redis: Redis::Here,
             calls: None,
+            more: Default::default(),
         }
     }
 }
 
 /// GATEWAY_ID is the first.
-type Variables = [(&'static str, String); 16];
+type Variables = [(&'static str, String); 20];
 
 fn environment(variables: &Variables) -> Env {
     Env::of(variables.each_ref().map(|(name, value)| (*name, value.as_str())))
@@ -133,6 +136,7 @@ impl System {
             Some(calls) => calls.on_the_way_to(service).await.to_string(),
             None => service.to_string(),
         };
+        let [peers, dns, certificates, listens] = setup.more.clone();
         let variables = [
             ("GATEWAY_ID", "first".to_owned()),
             ("DATABASE_URL", database.clone()),
@@ -151,6 +155,10 @@ impl System {
             ("RECONCILE_INTERVAL_SECONDS", setup.reconcile_seconds.into()),
             // A busy machine is slow, and these tests are not about slowness.
             ("ACK_DEADLINE_MS", "5000".into()),
+            peers,
+            dns,
+            certificates,
+            listens,
         ];
         let env = environment(&variables);
         let stop = Stop::new();

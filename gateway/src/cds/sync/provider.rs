@@ -77,7 +77,10 @@ impl Bpp {
     async fn of(self, app: &App, provider: &ProviderId) -> Result<(String, String), ApiError> {
         match self {
             Self::Told(_, uri) if app.peers.is_own(&uri) => Ok(Default::default()),
-            Self::Told(id, uri) => Ok((id.into(), uri)),
+            Self::Told(id, uri) => match app.peers.check(&uri) {
+                Ok(()) => Ok((id.into(), uri)),
+                Err(why) => Err(ApiError::bad_request(format!("bpp_uri cannot be called: {why}"))),
+            },
             Self::AsKnown => {
                 let request = ListProvidersRequest {
                     ids: vec![provider.to_string()],

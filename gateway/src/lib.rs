@@ -14,6 +14,7 @@ mod metrics;
 mod named;
 mod observe;
 mod peers;
+mod redis;
 mod reply;
 mod router;
 mod seller;
@@ -21,6 +22,7 @@ mod services;
 mod transaction;
 
 pub use config::{Config, Identity};
+pub use redis::Redis;
 
 use std::future::IntoFuture;
 

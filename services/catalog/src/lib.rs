@@ -26,7 +26,7 @@ pub async fn serve(config: Config, listener: TcpListener, stop: Stop) -> anyhow:
     let pool = store.pool();
     tasks.spawn(app::mark_past::mark_past(store.clone(), served.clone()));
     let routes = Routes::new(CatalogServiceServer::new(grpc::Catalog::new(store)));
-    p2p_runtime::grpc::serve(routes, &[SERVICE_NAME], pool, listener, stop).await?;
+    p2p_runtime::grpc::serve(routes, &[SERVICE_NAME], &config.between, pool, listener, stop).await?;
     served.cancel();
     tasks.drained().await;
     Ok(())

@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs)]
 
 mod beckn;
+mod between;
 mod budget;
 mod callbacks;
 mod calls;
+mod certificates;
 mod client;
 mod collector;
 mod configuration;
@@ -29,6 +31,7 @@ mod receiver;
 mod redis;
 mod repeated;
 mod replicas;
+mod secrets;
 mod seller;
 mod shapes;
 mod sql;

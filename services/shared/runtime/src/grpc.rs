@@ -1,28 +1,33 @@
 //! What all gRPC servers and clients of ours have in common.
 
+mod between;
 mod channel;
 mod health;
 mod measured;
 mod replicas;
+mod service;
 mod targets;
+mod tls;
+mod token;
 mod traced;
 mod whole;
 
-pub use channel::{Deadline, DeadlineChannel, channel};
+pub use between::Between;
+pub use channel::{DeadlineChannel, Head, channel};
 pub use measured::Measured;
+pub use service::Service;
 pub use targets::{Targets, TargetsError};
 pub use traced::Traced;
 pub use whole::Whole;
+
+pub(crate) use health::LIVE;
 
 use std::time::Duration;
 
 use p2p_proto::FILE_DESCRIPTOR_SET;
 use sea_orm::DatabaseConnection;
 use tokio::net::TcpListener;
-use tonic::{
-    service::Routes,
-    transport::{Server, server::TcpIncoming},
-};
+use tonic::{service::Routes, transport::server::TcpIncoming};
 
 use self::{health::Readiness, measured::MeasuredServer, traced::TracedServer};
 use crate::{Stop, Tasks, unless_stalled};
@@ -33,13 +38,14 @@ const REFLECTION_V1ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 const KEEPALIVE: Duration = Duration::from_secs(20);
 
 /// Serves the routes with health and reflection (v1 and v1alpha, with comments) until `stop`, then lets calls
-/// under way end. `services` are the full names of what the routes serve.
+/// under way end. `services` are the full names of what the routes serve; `between` says who may call them.
 ///
 /// # Errors
 /// When the transport fails.
 pub async fn serve(
     routes: Routes,
     services: &[&str],
+    between: &Between,
     db: DatabaseConnection,
     listener: TcpListener,
     stop: Stop,
@@ -52,10 +58,12 @@ pub async fn serve(
         .add_service(reflection(services).with_service_name(REFLECTION_V1ALPHA).build_v1alpha()?);
     // Without it small frames wait for the peer's delayed acknowledgement, 40 ms each.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    let server = Server::builder()
+    let server = between
+        .server()?
         .http2_keepalive_interval(Some(KEEPALIVE))
-        .layer(TracedServer)
         .layer(MeasuredServer)
+        .layer(between.admission())
+        .layer(TracedServer)
         .add_routes(routes)
         .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
     unless_stalled(&stop, server).await?;

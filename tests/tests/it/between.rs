@@ -21,7 +21,7 @@ use tonic_reflection::pb::v1::{
 
 use crate::{
     certificates::Certificates,
-    client::{ALPHA, BETA, until},
+    client::{ALPHA, BETA},
     programs::{Place, Programs},
     system,
 };
@@ -190,9 +190,5 @@ async fn postgresql_and_redis_are_spoken_to_in_tls_and_their_certificates_checke
     let mut programs = programs;
     programs.told("REDIS_CA_FILE", others.authority().to_str().unwrap());
     let _gateway = programs.doomed_gateway(&place, "");
-    until("degraded", async || match place.client().get("/health").await {
-        answer if answer.json["status"] == "degraded" => Ok(()),
-        answer => Err(answer.text),
-    })
-    .await;
+    system::ready(&place.client(), "degraded").await;
 }

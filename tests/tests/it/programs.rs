@@ -249,6 +249,10 @@ impl Programs {
     /// What a program answers to arguments.
     pub async fn ask(&self, name: &'static str, arguments: &[&str], place: &Place) -> Asked {
         let mut command = self.command(name);
+        // It asks where the program listens, not where it is called.
+        if let Some((_, variable)) = SERVICES.into_iter().find(|(service, _)| *service == name) {
+            command.env(variable, self.listen[variable][0].to_string());
+        }
         command.args(arguments).env("BAP_PORT", place.bap.to_string()).stderr(Stdio::piped());
         let answer = timeout(PATIENCE, command.output()).await.expect("it answers").unwrap();
         Asked { code: answer.status.code(), said: String::from_utf8(answer.stderr).unwrap() }

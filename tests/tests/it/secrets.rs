@@ -3,6 +3,7 @@
 use std::fs;
 
 use p2p_proto::order::{ListTransactionsRequest, mailbox_service_client::MailboxServiceClient};
+use p2p_runtime::Env;
 use p2p_testkit::{Door, RedisServer, set_door};
 use regex::bytes::Regex;
 use reqwest::Method;
@@ -81,6 +82,25 @@ fn a_secret_is_found_wherever_it_is() {
     let mut seen = Seen::default();
     seen.add("a log", "nothing");
     assert_eq!(seen.secret("other"), None);
+}
+
+#[test]
+fn what_programs_are_told_can_be_printed() {
+    let url = format!("postgresql://u:{}@127.0.0.1/x", secret("database"));
+    let (redis, token) = (format!("redis://:{}@127.0.0.1", secret("redis")), secret("token"));
+    let certificates = Certificates::make();
+    let files = certificates.variables();
+    let [authority, certificate, key] = files.each_ref().map(|(name, file)| (*name, file.as_str()));
+    let told = [("DATABASE_URL", url.as_str()), ("REDIS_URL", &redis), ("SERVICE_TOKEN", &token)];
+    let env = Env::of([told[0], told[1], told[2], ("OPERATOR_KEY", &token), authority, certificate, key]);
+    let mut seen = Seen::default();
+    seen.add("env", format!("{env:?}"));
+    seen.add("catalog", format!("{:?}", p2p_catalog::Config::from_env(&env).unwrap()));
+    seen.add("matching", format!("{:?}", p2p_matching::Config::from_env(&env).unwrap()));
+    seen.add("order", format!("{:?}", p2p_order::Config::from_env(&env).unwrap()));
+    seen.add("gateway", format!("{:?}", p2p_gateway::Config::from_env(&env).unwrap()));
+    let key = fs::read_to_string(certificates.key()).unwrap();
+    assert_eq!(seen.secret(key.lines().nth(1).unwrap()), None);
 }
 
 /// Everything that came out, by where it was found.

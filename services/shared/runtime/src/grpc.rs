@@ -27,7 +27,10 @@ use std::time::Duration;
 use p2p_proto::FILE_DESCRIPTOR_SET;
 use sea_orm::DatabaseConnection;
 use tokio::net::TcpListener;
-use tonic::{service::Routes, transport::server::TcpIncoming};
+use tonic::{
+    service::Routes,
+    transport::{Server, server::TcpIncoming},
+};
 
 use self::{health::Readiness, measured::MeasuredServer, traced::TracedServer};
 use crate::{Stop, Tasks, unless_stalled};
@@ -59,7 +62,7 @@ pub async fn serve(
     // Without it small frames wait for the peer's delayed acknowledgement, 40 ms each.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let server = between
-        .server()?
+        .secured(Server::builder())?
         .http2_keepalive_interval(Some(KEEPALIVE))
         .layer(MeasuredServer)
         .layer(between.admission())

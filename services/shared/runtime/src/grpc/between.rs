@@ -57,14 +57,14 @@ impl Between {
         Admission(self.tokens.clone())
     }
 
-    /// A server, on TLS if programs speak it.
+    /// The server, in TLS if programs speak it.
     ///
     /// # Errors
     /// When the files cannot be used.
-    pub(super) fn server(&self) -> Result<Server, Error> {
+    pub(super) fn secured(&self, server: Server) -> Result<Server, Error> {
         match &self.tls {
-            Some(tls) => Server::builder().tls_config(tls.server()),
-            None => Ok(Server::builder()),
+            Some(tls) => server.tls_config(tls.server()),
+            None => Ok(server),
         }
     }
 

@@ -6,7 +6,7 @@ COMPOSE ?= docker compose
 P2P_VERSION ?= 0.1.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build up demo fsck test postman seed migrate migration db-shell clean-db \
+.PHONY: help build up demo certs fsck test postman seed migrate migration db-shell clean-db \
 	docker-up docker-down docker-logs compose-up compose-down images fmt lint
 
 help: ## this list
@@ -21,6 +21,9 @@ up: build ## the whole system, until Ctrl-C: PostgreSQL, Redis, migrations, seed
 
 demo: build ## one trade against the running system, step by step
 	@$(LOCAL) demo
+
+certs: build ## certificates with which programs speak TLS in development, in .local/certs (ARGS=--replace)
+	@$(LOCAL) certs $(ARGS)
 
 test: ## every test, on a PostgreSQL and a Redis of its own (ARGS=... goes to the test runner)
 	$(CARGO) build --workspace --all-targets

@@ -9,7 +9,10 @@ use p2p_proto::catalog::{
     GetOffersRequest, Item, Offer, Provider, UpsertItemRequest, UpsertOfferRequest, UpsertProviderRequest,
     catalog_service_client::CatalogServiceClient,
 };
-use p2p_runtime::grpc::{DeadlineChannel, channel};
+use p2p_runtime::{
+    Env,
+    grpc::{Between, DeadlineChannel, Service, channel},
+};
 use rust_decimal::Decimal;
 
 const OFFERS: i64 = 20;
@@ -22,7 +25,9 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// # Errors
 /// When the catalog service refuses or does not answer.
 pub async fn fill(catalog: SocketAddr, today: NaiveDate) -> anyhow::Result<()> {
-    let mut catalog = CatalogServiceClient::new(channel(catalog.into(), DEADLINE)?);
+    let between = Between::from_env(&Env::load()?)?;
+    let channel = channel(&between, Service::Catalog, catalog.into(), DEADLINE)?;
+    let mut catalog = CatalogServiceClient::new(channel);
     let window = window(today).context("no such day")?;
     for n in 0..PROVIDERS {
         let provider = Provider { id: provider(n), name: format!("Bench {n}"), ..Default::default() };

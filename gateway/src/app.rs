@@ -48,8 +48,7 @@ impl App {
         let services = Services::new(&config)?;
         let peers = Peers::new(&config.identity, &config.peers, config.callback_per_peer, tasks)?;
         let bap = config.identity.bap_id.clone();
-        let transactions =
-            Transactions::start(&config.redis_url, services.mailbox.clone(), bap, tasks, stop)?;
+        let transactions = Transactions::start(&config.redis, services.mailbox.clone(), bap, tasks, stop)?;
         let exchange = Exchange::new(
             config.clone(),
             clock.clone(),

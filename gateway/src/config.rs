@@ -7,13 +7,15 @@ use std::{
 };
 
 use p2p_domain::ParticipantId;
-use p2p_runtime::{Env, EnvError, grpc::Targets, http::Connections};
+use p2p_runtime::{
+    Env, EnvError,
+    grpc::{Between, Targets},
+    http::Connections,
+};
 
-use crate::peers::PeerConfig;
+use crate::{peers::PeerConfig, redis::Redis};
 
 const CALLBACK_PER_PEER: NonZeroUsize = NonZeroUsize::new(64).expect("64 is not zero");
-const REDIS_SCHEMES: [&str; 3] = ["redis", "redis-cluster", "redis-sentinel"];
-const DEFAULT_REDIS: &str = "redis://localhost:6379";
 
 /// The gateway's configuration.
 #[derive(Debug, Clone)]
@@ -30,8 +32,10 @@ pub struct Config {
     pub peers: PeerConfig,
     /// `GATEWAY_ID`: names this gateway among those of one mailbox; host:BAP_PORT.
     pub gateway_id: String,
-    /// `REDIS_URL`: where transaction state is cached; redis://localhost:6379.
-    pub redis_url: String,
+    /// `REDIS_URL` and `REDIS_CA_FILE`: where transaction state is cached; redis://localhost:6379.
+    pub redis: Redis,
+    /// `SERVICE_TOKEN`, `TLS_CA_FILE`, `TLS_CERT_FILE`, `TLS_KEY_FILE`: what services are shown.
+    pub between: Between,
     /// `CATALOG_ADDR`: host:port, or several separated by commas; 127.0.0.1:50051.
     pub catalog: Targets,
     /// `MATCHING_ADDR`: host:port, or several separated by commas; 127.0.0.1:50052.
@@ -81,7 +85,8 @@ impl Config {
             identity: Identity::from_env(env, bap_port, cds_port)?,
             peers: PeerConfig::from_env(env, host)?,
             gateway_id: env.text("GATEWAY_ID", &format!("{}:{bap_port}", env.text("HOSTNAME", "localhost"))),
-            redis_url: redis_url(env)?,
+            redis: Redis::from_env(env)?,
+            between: Between::from_env(env)?,
             catalog: env.value("CATALOG_ADDR", local(50051).into())?,
             matching: env.value("MATCHING_ADDR", local(50052).into())?,
             order: env.value("ORDER_ADDR", local(50053).into())?,
@@ -97,17 +102,6 @@ impl Config {
             },
         })
     }
-}
-
-/// What is said of it does not repeat it: it may hold a password.
-fn redis_url(env: &Env) -> Result<String, EnvError> {
-    let url = env.text("REDIS_URL", DEFAULT_REDIS);
-    let unusable = |why: &str| EnvError::Unusable { name: "REDIS_URL", why: why.to_owned() };
-    if !REDIS_SCHEMES.iter().any(|scheme| url.starts_with(&format!("{scheme}://"))) {
-        return Err(unusable("must begin with redis://, redis-cluster:// or redis-sentinel://"));
-    }
-    fred::types::config::Config::from_url(&url).map_err(|e| unusable(e.details()))?;
-    Ok(url)
 }
 
 impl Identity {

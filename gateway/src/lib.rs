@@ -16,6 +16,7 @@ mod metrics;
 mod named;
 mod observe;
 mod peers;
+mod redis;
 mod reply;
 mod router;
 mod seller;
@@ -24,6 +25,7 @@ mod transaction;
 
 pub use config::{Config, Identity};
 pub use peers::PeerConfig;
+pub use redis::Redis;
 
 use std::convert::Infallible;
 

@@ -7,7 +7,7 @@ use p2p_proto::{
     matching::matching_service_client::MatchingServiceClient,
     order::{mailbox_service_client::MailboxServiceClient, order_service_client::OrderServiceClient},
 };
-use p2p_runtime::grpc::{DeadlineChannel, MOST_ANSWER, Targets, channel};
+use p2p_runtime::grpc::{DeadlineChannel, MOST_ANSWER, Service, Targets, channel};
 
 use tonic::{Code, Status};
 
@@ -39,11 +39,14 @@ impl Services {
     /// Clients that connect when they are first used.
     ///
     /// # Errors
-    /// When an address is none.
+    /// When an address is none, or the certificates cannot be used.
     pub fn new(config: &Config) -> anyhow::Result<Self> {
-        let open = |targets: &Targets| channel(targets.clone(), DEADLINE);
-        let (catalog, matching, order) =
-            (open(&config.catalog)?, open(&config.matching)?, open(&config.order)?);
+        let open = |service, targets: &Targets| channel(&config.between, service, targets.clone(), DEADLINE);
+        let (catalog, matching, order) = (
+            open(Service::Catalog, &config.catalog)?,
+            open(Service::Matching, &config.matching)?,
+            open(Service::Order, &config.order)?,
+        );
         Ok(Self {
             catalog: CatalogServiceClient::new(catalog.clone()).max_decoding_message_size(MOST_ANSWER),
             matching: MatchingServiceClient::new(matching.clone()),

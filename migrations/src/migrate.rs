@@ -10,10 +10,10 @@ use anyhow::{Context, bail, ensure};
 use p2p_domain::Clock;
 use p2p_migrations::{
     Service,
-    reset::{self, Refusal, is_production},
+    reset::{self, Refusal},
     roles, scaffold, up_one,
 };
-use p2p_runtime::{Env, postgres};
+use p2p_runtime::{Env, Mode, postgres};
 
 const USAGE: &str = "usage: migrate [up [--seed]] | migrate new catalog|matching|order NAME";
 
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
         match arguments[..] {
             [] | ["up"] => up(&env).await,
             ["up", "--seed"] => {
-                ensure!(!is_production(&env), Refusal::Production);
+                ensure!(Mode::from_env(&env)? == Mode::Development, Refusal::Production);
                 up(&env).await?;
                 fill(&env).await
             }
@@ -35,27 +35,26 @@ fn main() -> ExitCode {
 }
 
 async fn up(env: &Env) -> anyhow::Result<()> {
-    let url = env.text("DATABASE_URL", postgres::DEFAULT_URL);
-    postgres::check_url("DATABASE_URL", &url)?;
+    let url = postgres::database_url(env)?;
     for service in Service::ALL {
         let schema = service.schema();
-        for migration in up_one(&url, service).await? {
+        for migration in up_one(url.expose(), service).await? {
             println!("{schema}: took {migration}");
         }
         println!("{schema}: up to date");
     }
     for service in Service::ALL {
         let role = roles::Role::of(service, env)?;
-        let outcome = roles::make(&url, &role).await.with_context(|| format!("cannot make {role}"))?;
+        let outcome =
+            roles::make(url.expose(), &role).await.with_context(|| format!("cannot make {role}"))?;
         println!("{role}: {outcome}");
     }
     Ok(())
 }
 
 async fn fill(env: &Env) -> anyhow::Result<()> {
-    let url = env.text("DATABASE_URL", postgres::DEFAULT_URL);
-    postgres::check_url("DATABASE_URL", &url)?;
-    let filled = reset::fill(&url, &Clock::system()).await?;
+    let url = postgres::database_url(env)?;
+    let filled = reset::fill(url.expose(), &Clock::system()).await?;
     println!(
         "{}",
         if filled { "the seed's rows are in, dated tomorrow" } else { "there are providers, not seeded" }

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use anyhow::Context;
-use p2p_runtime::{Env, postgres::sql_state};
+use p2p_runtime::{Env, Secret, postgres::sql_state};
 use percent_encoding::percent_decode_str;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, Statement, TransactionTrait,
@@ -18,11 +18,11 @@ use crate::{BOOKKEEPING, Service};
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
 /// Whom a service is to PostgreSQL.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Role {
     service: Service,
     name: String,
-    password: Option<String>,
+    password: Option<Secret>,
 }
 
 /// What became of a role.
@@ -73,12 +73,16 @@ impl Role {
     pub fn of(service: Service, env: &Env) -> anyhow::Result<Self> {
         let usual = Self { service, name: format!("p2p_{}", service.name()), password: None };
         let variable = service.url_variable();
-        let Some(text) = env.optional(variable) else { return Ok(usual) };
-        let url = Url::parse(&text).with_context(|| format!("{variable} is no URL"))?;
+        let Some(text) = env.secret(variable)? else { return Ok(usual) };
+        let url = Url::parse(text.expose()).with_context(|| format!("{variable} is no URL"))?;
         let decoded = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
         match url.username() {
             "" => Ok(usual),
-            name => Ok(Self { service, name: decoded(name), password: url.password().map(decoded) }),
+            name => Ok(Self {
+                service,
+                name: decoded(name),
+                password: url.password().map(decoded).map(Secret::new),
+            }),
         }
     }
 }
@@ -125,7 +129,7 @@ async fn holds(transaction: &DatabaseTransaction, question: &str, role: &Role) -
 }
 
 fn creation(role: &Role) -> String {
-    let password = role.password.as_ref().map(|p| format!(" PASSWORD {}", literal(p)));
+    let password = role.password.as_ref().map(|p| format!(" PASSWORD {}", literal(p.expose())));
     format!("CREATE ROLE {} LOGIN{}", identifier(&role.name), password.unwrap_or_default())
 }
 

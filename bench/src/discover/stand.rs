@@ -5,7 +5,10 @@ use std::{net::TcpListener, path::PathBuf, process::Stdio, time::Duration};
 use anyhow::Context;
 use p2p_migrations::{Service, up_one};
 use p2p_proto::catalog::{SearchCatalogRequest, catalog_service_client::CatalogServiceClient};
-use p2p_runtime::grpc::channel;
+use p2p_runtime::{
+    Env,
+    grpc::{self, Between, channel},
+};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 use tokio::{
     process::{Child, Command},
@@ -72,6 +75,8 @@ async fn serve(url: &str) -> anyhow::Result<(DatabaseConnection, Catalog, Child)
     let db = connect(url).await?;
     let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let program = program()?;
+    // It has what this program has.
+    let between = Between::from_env(&Env::load()?)?;
     let child = Command::new(&program)
         .env("CATALOG_DATABASE_URL", url)
         .env("CATALOG_ADDR", address.to_string())
@@ -81,7 +86,8 @@ async fn serve(url: &str) -> anyhow::Result<(DatabaseConnection, Catalog, Child)
         .kill_on_drop(true)
         .spawn()
         .with_context(|| format!("cannot run {}", program.display()))?;
-    let catalog = CatalogServiceClient::new(channel(address.into(), DEADLINE)?);
+    let catalog =
+        CatalogServiceClient::new(channel(&between, grpc::Service::Catalog, address.into(), DEADLINE)?);
     let mut catalog = catalog.max_decoding_message_size(MOST_ANSWER_BYTES);
     let deadline = Instant::now() + READY_WITHIN;
     while let Err(error) = catalog.search_catalog(SearchCatalogRequest::default()).await {

@@ -8,12 +8,14 @@
 //! local with -- COMMAND...     a command with the running system's DATABASE_URL and REDIS_URL
 //! local db-shell               psql on the running system's database
 //! local clean-db               removes the private database; nothing may run
+//! local certs [--replace] [FOLDER]   certificates for development, in .local/certs
 //! local guard ORDER            (internal) keeps one process and ends it with the launcher
 //! ```
 
 mod account;
 mod addresses;
 mod built;
+mod certs;
 mod checkout;
 mod demo;
 mod guard;
@@ -32,15 +34,15 @@ mod test_run;
 mod tools;
 mod up;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, path::Path, process::ExitCode};
 
 use anyhow::Context;
 use p2p_runtime::Env;
 
-use crate::{checkout::Checkout, signals::Lifetime};
+use crate::{certs::Earlier, checkout::Checkout, signals::Lifetime};
 
-const USAGE: &str =
-    "usage: local up [--with-parent] | test -- COMMAND | demo | with -- COMMAND | db-shell | clean-db";
+const USAGE: &str = "usage: local up [--with-parent] | test -- COMMAND | demo | with -- COMMAND | db-shell | clean-db | \
+     certs [--replace] [FOLDER]";
 
 fn main() -> ExitCode {
     let result = tokio::runtime::Builder::new_current_thread()
@@ -58,6 +60,8 @@ async fn run(arguments: Vec<OsString>) -> anyhow::Result<ExitCode> {
     let words: Vec<_> = arguments.iter().map(|word| word.to_str().unwrap_or_default()).collect();
     match words[..] {
         ["guard", order] => return guard::run(guard::Order::parse(order)?).await,
+        ["certs", "--replace", folder] => return certificates(Path::new(folder), Earlier::Replace),
+        ["certs", folder] if folder != "--replace" => return certificates(Path::new(folder), Earlier::Keep),
         ["test", "--", _, ..] => return test_run::run(&Env::load()?, &arguments[2..]).await,
         _ => {}
     }
@@ -70,6 +74,13 @@ async fn run(arguments: Vec<OsString>) -> anyhow::Result<ExitCode> {
         ["with", "--", _, ..] => shell::run(&env, &checkout, &arguments[2..]).await,
         ["db-shell"] => shell::psql(&env, &checkout).await,
         ["clean-db"] => up::clean(&checkout).await,
+        ["certs"] => certificates(&checkout.local().join("certs"), Earlier::Keep),
+        ["certs", "--replace"] => certificates(&checkout.local().join("certs"), Earlier::Replace),
         _ => anyhow::bail!(USAGE),
     }
+}
+
+fn certificates(folder: &Path, earlier: Earlier) -> anyhow::Result<ExitCode> {
+    certs::make(folder, earlier)?;
+    Ok(ExitCode::SUCCESS)
 }

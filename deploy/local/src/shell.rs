@@ -15,8 +15,8 @@ use crate::{checkout::Checkout, guard::exit_code, run_file::RunFile, tools};
 /// When nothing runs and `DATABASE_URL` is not set.
 pub fn environment(env: &Env, checkout: &Checkout) -> anyhow::Result<BTreeMap<String, String>> {
     let running = RunFile::of_the_running(&checkout.local())?;
-    let own_database = env.optional("DATABASE_URL").is_some();
-    let own_redis = env.optional("REDIS_URL").is_some();
+    let own_database = env.secret("DATABASE_URL")?.is_some();
+    let own_redis = env.secret("REDIS_URL")?.is_some();
     anyhow::ensure!(
         running.is_some() || own_database,
         "nothing runs in this checkout: start it with `make up`, or set DATABASE_URL"
@@ -44,7 +44,8 @@ pub async fn run(env: &Env, checkout: &Checkout, words: &[OsString]) -> anyhow::
 /// When nothing runs or there is no psql.
 pub async fn psql(env: &Env, checkout: &Checkout) -> anyhow::Result<ExitCode> {
     let environment = environment(env, checkout)?;
-    let url = environment.get("DATABASE_URL").cloned().or_else(|| env.optional("DATABASE_URL"));
+    let theirs = env.secret("DATABASE_URL")?.map(|url| url.expose().to_owned());
+    let url = environment.get("DATABASE_URL").cloned().or(theirs);
     let beside_postgres = tools::postgres(env).map(|bin| bin.join("psql")).filter(|psql| psql.is_file());
     let psql = beside_postgres.or_else(|| tools::on_path(env, "psql")).context("psql is not installed")?;
     run(env, checkout, &[psql.into(), url.context("no database")?.into()]).await

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, net::SocketAddr, process::ExitCode};
 
 use anyhow::Context;
-use p2p_runtime::Env;
+use p2p_runtime::{Env, EnvError, Secret};
 
 use crate::{
     account::Account,
@@ -98,10 +98,11 @@ struct Launcher<'a> {
 impl Launcher<'_> {
     /// PostgreSQL and Redis, unless the environment names others. Returns what the programs must know.
     async fn start_servers(&self, system: &mut System) -> anyhow::Result<(Database, Environment)> {
-        let theirs = self.env.optional("DATABASE_URL");
-        theirs.iter().try_for_each(|url| p2p_runtime::postgres::check_url("DATABASE_URL", url))?;
+        let theirs = self.env.secret("DATABASE_URL")?;
+        let checked = |url: &Secret| p2p_runtime::postgres::check_url("DATABASE_URL", url.expose());
+        theirs.iter().try_for_each(checked)?;
         let own_postgres = theirs.is_none();
-        let own_redis = self.env.optional("REDIS_URL").is_none();
+        let own_redis = self.env.secret("REDIS_URL")?.is_none();
         let wanted = [(own_postgres, Tool::Postgres), (own_redis, Tool::Redis)];
         let wanted: Vec<_> = wanted.into_iter().filter(|(own, _)| *own).map(|(_, tool)| tool).collect();
         let tools = tools::find_or_install(self.env, &wanted).await?;
@@ -176,7 +177,10 @@ impl Launcher<'_> {
     ) -> anyhow::Result<()> {
         system.while_alive(built::one_off("migrate", &["up"], environment)).await?;
         say("migrated");
-        let url = environment.get("DATABASE_URL").context("no database")?;
+        let theirs =
+            || Ok::<_, EnvError>(self.env.secret("DATABASE_URL")?.map(|url| url.expose().to_owned()));
+        let url = environment.get("DATABASE_URL").cloned().map_or_else(theirs, |url| Ok(Some(url)))?;
+        let url = &url.context("no database")?;
         let something = match database {
             Database::Private => "SELECT FROM catalog.catalog_offers WHERE time_window_end > now()",
             Database::Theirs => "SELECT FROM catalog.providers",
@@ -280,7 +284,7 @@ the system is up
 
     make demo                              (in a second terminal) a trade, step by step
     curl {}/health
-    grpcurl -plaintext {} list
+    grpcurl {} {} list
 
 Ctrl-C stops it
 ",
@@ -292,6 +296,7 @@ Ctrl-C stops it
             if metrics.is_empty() { "off".to_owned() } else { metrics.join(", ") },
             self.checkout.logs().display(),
             addresses::url(first.bap),
+            shown_by_grpcurl(self.env),
             addresses::reached(first.catalog),
         );
     }
@@ -299,6 +304,19 @@ Ctrl-C stops it
     fn all(&self, text: impl Fn(&Addresses) -> String) -> String {
         self.replicas.iter().map(text).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// What grpcurl must show, in words for a shell that has the same variables.
+fn shown_by_grpcurl(env: &Env) -> String {
+    let tls = match env.optional("TLS_CA_FILE") {
+        None => "-plaintext",
+        Some(_) => r#"-cacert "$TLS_CA_FILE" -cert "$TLS_CERT_FILE" -key "$TLS_KEY_FILE""#,
+    };
+    let token = match env.secret("SERVICE_TOKEN") {
+        Ok(Some(_)) => r#" -H "authorization: Bearer $SERVICE_TOKEN""#,
+        Ok(None) | Err(_) => "",
+    };
+    format!("{tls}{token}")
 }
 
 /// Removes the private database.

@@ -11,11 +11,13 @@ use fred::types::config::{Options, UnresponsiveConfig};
 use fred::{
     clients::Pool,
     interfaces::{ClientLike, HashesInterface, KeysInterface, SetsInterface},
-    prelude::{Builder, Config, Error, ErrorKind, ReconnectPolicy},
+    prelude::{Builder, Error, ErrorKind, ReconnectPolicy},
     types::{Value, scripts::Script},
 };
 use p2p_domain::TransactionId;
 use p2p_runtime::metrics;
+
+use crate::redis::Redis;
 
 use super::{
     note::Note,
@@ -97,8 +99,12 @@ fn key(transaction: &TransactionId) -> String {
 }
 
 /// A command, or a pipeline of one kind, in its span and with its duration (semantic conventions, "Redis").
-async fn command<T>(name: &'static str, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    metrics::operation("redis", name, work).await
+/// The driver's futures are large, and would be a part of all that wait for them.
+fn command<T>(
+    name: &'static str,
+    work: impl Future<Output = Result<T, Error>>,
+) -> impl Future<Output = Result<T, Error>> {
+    metrics::operation("redis", name, Box::pin(work))
 }
 
 /// The field that holds what is set aside for a part.
@@ -108,8 +114,8 @@ pub(super) fn pending(part: Part) -> String {
 
 impl Cache {
     /// Starts connecting; never waits for Redis.
-    pub fn connect(url: &str) -> Result<Self, Error> {
-        let mut config = Config::from_url(url)?;
+    pub fn connect(redis: &Redis) -> anyhow::Result<Self> {
+        let mut config = redis.driver()?;
         config.fail_fast = false;
         let pool = Builder::from_config(config)
             .set_policy(ReconnectPolicy::new_exponential(0, 50, 1_000, 2))

@@ -67,13 +67,13 @@ impl Transactions {
     /// # Errors
     /// When the Redis URL is none.
     pub fn start(
-        redis_url: &str,
+        redis: &crate::redis::Redis,
         mailbox: MailboxServiceClient<DeadlineChannel>,
         bap: ParticipantId,
         tasks: &Tasks,
         stop: &Stop,
     ) -> anyhow::Result<Self> {
-        let cache = Cache::connect(redis_url)?;
+        let cache = Cache::connect(redis)?;
         let notes = Notes::start(cache.clone(), tasks, stop);
         Ok(Self { cache, mailbox, bap, recent: Arc::default(), notes })
     }

@@ -3,7 +3,7 @@
 use std::{fmt, net::IpAddr, str::FromStr};
 
 use fred::types::config::{Config as RedisConfig, ServerConfig};
-use p2p_runtime::{Env, postgres::DEFAULT_URL};
+use p2p_runtime::{Env, EnvError, Mode, Secret, postgres};
 use sea_orm::sqlx::postgres::PgConnectOptions;
 
 const DEFAULT_REDIS: &str = "redis://localhost:6379";
@@ -11,7 +11,7 @@ const DEFAULT_REDIS: &str = "redis://localhost:6379";
 /// A PostgreSQL and a Redis on this machine, and not in production. Only [`Loopback::of`] makes one.
 #[derive(Clone)]
 pub struct Loopback {
-    database: String,
+    database: Secret,
     redis: RedisConfig,
 }
 
@@ -32,6 +32,9 @@ pub enum Refusal {
     /// Several machines.
     #[error("REDIS_URL names a cluster or sentinels, not one Redis on this machine: nothing was changed")]
     ManyRedis,
+    /// A variable that cannot be used.
+    #[error(transparent)]
+    Variable(#[from] EnvError),
     /// A text that is no URL.
     #[error("{variable} is no URL that can be used: {why}")]
     Url {
@@ -42,23 +45,19 @@ pub enum Refusal {
     },
 }
 
-/// Whether this is no place for the seed's state.
-pub fn is_production(env: &Env) -> bool {
-    env.text("ENV", "development").trim().eq_ignore_ascii_case("production")
-}
-
 impl Loopback {
     /// The places of `DATABASE_URL` and `REDIS_URL`.
     ///
     /// # Errors
     /// When either is elsewhere or `ENV` is `production`.
     pub fn of(env: &Env) -> Result<Self, Refusal> {
-        if is_production(env) {
+        if Mode::from_env(env)? == Mode::Production {
             return Err(Refusal::Production);
         }
-        let database = env.text("DATABASE_URL", DEFAULT_URL);
-        check_database(&database)?;
-        let redis = RedisConfig::from_url(&env.text("REDIS_URL", DEFAULT_REDIS))
+        let database = postgres::database_url(env)?;
+        check_database(database.expose())?;
+        let redis = env.secret("REDIS_URL")?.unwrap_or_else(|| Secret::new(DEFAULT_REDIS));
+        let redis = RedisConfig::from_url(redis.expose())
             .map_err(|e| Refusal::Url { variable: "REDIS_URL", why: e.details().to_owned() })?;
         let ServerConfig::Centralized { server } = &redis.server else { return Err(Refusal::ManyRedis) };
         check_host("REDIS_URL", &server.host)?;
@@ -67,7 +66,7 @@ impl Loopback {
 
     /// postgresql://...
     pub(super) fn database(&self) -> &str {
-        &self.database
+        self.database.expose()
     }
 
     /// One Redis.

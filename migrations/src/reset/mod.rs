@@ -6,7 +6,7 @@ mod redis;
 mod rows;
 mod tables;
 
-pub use loopback::{Loopback, Refusal, is_production};
+pub use loopback::{Loopback, Refusal};
 
 use std::time::Duration;
 

@@ -3,12 +3,13 @@
 //! | variable | default | meaning |
 //! |---|---|---|
 //! | `CATALOG_ADDR` | 127.0.0.1:50051 | where gRPC is served |
+//! | `SERVICE_TOKEN`, `TLS_CA_FILE`, `TLS_CERT_FILE`, `TLS_KEY_FILE` | none | who may call it |
 //! | `CATALOG_DATABASE_URL` | `DATABASE_URL` | PostgreSQL with schema `catalog` |
 //! | `DATABASE_POOL` | 10 | most connections at once |
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use p2p_runtime::{Env, EnvError, postgres};
+use p2p_runtime::{Env, EnvError, grpc::Between, postgres};
 
 const PORT: u16 = 50_051;
 
@@ -17,6 +18,8 @@ const PORT: u16 = 50_051;
 pub struct Config {
     /// Where gRPC is served.
     pub address: SocketAddr,
+    /// Who may call it.
+    pub between: Between,
     /// Where the tables are.
     pub database: postgres::Config,
     /// When blocks are picked.
@@ -40,8 +43,10 @@ impl Config {
     /// # Errors
     /// Names the variable that cannot be used.
     pub fn from_env(env: &Env) -> Result<Self, EnvError> {
+        let address = env.value("CATALOG_ADDR", (Ipv4Addr::LOCALHOST, PORT).into())?;
         Ok(Self {
-            address: env.value("CATALOG_ADDR", (Ipv4Addr::LOCALHOST, PORT).into())?,
+            address,
+            between: Between::of_server(env, "CATALOG_ADDR", address)?,
             database: postgres::Config::from_env(env, "CATALOG_DATABASE_URL", "catalog")?,
             picking: Picking::default(),
         })
@@ -56,8 +61,11 @@ mod tests {
     fn the_catalogs_own_database_url_comes_before_the_common_one() {
         let common = ("DATABASE_URL", "postgresql://all");
         let own = ("CATALOG_DATABASE_URL", "postgresql://own");
-        assert_eq!(Config::from_env(&Env::of([common])).unwrap().database.url, "postgresql://all");
-        assert_eq!(Config::from_env(&Env::of([common, own])).unwrap().database.url, "postgresql://own");
+        assert_eq!(Config::from_env(&Env::of([common])).unwrap().database.url.expose(), "postgresql://all");
+        assert_eq!(
+            Config::from_env(&Env::of([common, own])).unwrap().database.url.expose(),
+            "postgresql://own"
+        );
         assert!(Config::from_env(&Env::of([("CATALOG_ADDR", "nowhere")])).is_err());
     }
 }

@@ -30,7 +30,8 @@ pub async fn serve(config: Config, listener: TcpListener, stop: Stop) -> anyhow:
     tasks.spawn(app::mark_past::mark_past(store.clone(), served.clone()));
     let catalog = CatalogServiceServer::new(grpc::Catalog::new(store));
     let catalog = catalog.max_decoding_message_size(MOST_REQUEST).max_encoding_message_size(MOST_ANSWER);
-    p2p_runtime::grpc::serve(Routes::new(catalog), &[SERVICE_NAME], pool, listener, stop).await?;
+    p2p_runtime::grpc::serve(Routes::new(catalog), &[SERVICE_NAME], &config.between, pool, listener, stop)
+        .await?;
     served.cancel();
     tasks.drained().await;
     Ok(())

@@ -3,6 +3,7 @@
 //! | variable | default | meaning |
 //! |---|---|---|
 //! | `MATCHING_ADDR` | 127.0.0.1:50052 | where it listens |
+//! | `SERVICE_TOKEN`, `TLS_CA_FILE`, `TLS_CERT_FILE`, `TLS_KEY_FILE` | none | who may call it |
 //! | `MATCHING_DATABASE_URL` | `DATABASE_URL` | its PostgreSQL |
 //! | `MATCH_WEIGHT_PRICE` | 0.40 | weight of the price score |
 //! | `MATCH_WEIGHT_TRUST` | 0.35 | weight of the trust score |
@@ -16,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use p2p_runtime::{Env, EnvError, postgres};
+use p2p_runtime::{Env, EnvError, grpc::Between, postgres};
 
 use crate::domain::{Policy, Share, Weights, WeightsError};
 
@@ -30,6 +31,8 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct Config {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Who may call it.
+    pub between: Between,
     /// Its PostgreSQL.
     pub database: postgres::Config,
     /// How it ranks.
@@ -61,8 +64,10 @@ impl Config {
             env.value("MATCH_WEIGHT_TRUST", default.trust())?,
             env.value("MATCH_WEIGHT_TIME", default.time())?,
         )?;
+        let address = env.value("MATCHING_ADDR", SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)))?;
         Ok(Self {
-            address: env.value("MATCHING_ADDR", SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)))?,
+            address,
+            between: Between::of_server(env, "MATCHING_ADDR", address)?,
             database: postgres::Config::from_env(env, "MATCHING_DATABASE_URL", SCHEMA)?,
             policy: Policy { weights, min_trust: env.value("MIN_TRUST_THRESHOLD", Share::MIN_TRUST)? },
             decisions_kept_for: DAY * u32::from(env.value("MATCH_DECISION_DAYS", DECISION_DAYS)?.get()),

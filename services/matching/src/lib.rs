@@ -30,7 +30,7 @@ pub async fn serve(config: Config, listener: TcpListener, stop: Stop) -> anyhow:
     let notebook = Notebook::open(store.clone(), &tasks, served.clone());
     tasks.spawn(app::forget_decisions(store.clone(), config.decisions_kept_for, stop.clone()));
     let routes = Routes::new(Matching::new(store, config.policy, notebook).into_server());
-    p2p_runtime::grpc::serve(routes, &[SERVICE_NAME], db, listener, stop).await?;
+    p2p_runtime::grpc::serve(routes, &[SERVICE_NAME], &config.between, db, listener, stop).await?;
     served.cancel();
     tasks.drained().await;
     Ok(())

@@ -5,13 +5,20 @@ use std::{
     time::Duration,
 };
 
-use p2p_runtime::{Env, EnvError, grpc::Targets, postgres};
+use p2p_runtime::{
+    Env, EnvError,
+    grpc::{Between, Targets},
+    postgres,
+};
 
 /// The order service's configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// `ORDER_ADDR`: where it listens; 127.0.0.1:50053.
     pub address: SocketAddr,
+    /// Who may call it, and what it shows of itself when it calls others: `SERVICE_TOKEN`, `TLS_CA_FILE`,
+    /// `TLS_CERT_FILE`, `TLS_KEY_FILE`.
+    pub between: Between,
     /// `CATALOG_ADDR`: where the catalog service is, host:port, or several separated by commas;
     /// 127.0.0.1:50051.
     pub catalog: Targets,
@@ -50,8 +57,10 @@ impl Config {
     /// Names the variable that cannot be used.
     pub fn from_env(env: &Env) -> Result<Self, EnvError> {
         let local = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let address = env.value("ORDER_ADDR", local(50053))?;
         Ok(Self {
-            address: env.value("ORDER_ADDR", local(50053))?,
+            address,
+            between: Between::of_server(env, "ORDER_ADDR", address)?,
             catalog: env.value("CATALOG_ADDR", local(50051).into())?,
             matching: env.value("MATCHING_ADDR", local(50052).into())?,
             call_deadline: Duration::from_secs(3),

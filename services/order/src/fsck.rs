@@ -1,7 +1,8 @@
 //! Checks the invariants of the running system: a line for each violation, and exit code 1 when there are any.
 //!
 //! `fsck [--quiet SECONDS]`: only what has not changed for so long counts as at rest; twice a lease and a sweep unless
-//! said otherwise. The order service is at `ORDER_ADDR` (host:port, or several). Nothing is changed.
+//! said otherwise. The order service is at `ORDER_ADDR` (host:port, or several), and is shown what programs of ours show
+//! one another. Nothing is changed.
 
 use std::{env, net::SocketAddr, process::ExitCode, time::Duration};
 
@@ -9,7 +10,7 @@ use anyhow::{Context, bail};
 use p2p_proto::order::{CheckInvariantsRequest, order_service_client::OrderServiceClient};
 use p2p_runtime::{
     Env,
-    grpc::{self, Targets},
+    grpc::{self, Between, Service, Targets},
 };
 
 const PATIENCE: Duration = Duration::from_secs(20 * 60);
@@ -40,9 +41,11 @@ async fn check() -> anyhow::Result<usize> {
         _ => bail!(USAGE),
     };
     let quiet = quiet.map(|seconds| prost_types::Duration { seconds: seconds.into(), nanos: 0 });
-    let order: Targets =
-        Env::load()?.value("ORDER_ADDR", SocketAddr::from(([127, 0, 0, 1], 50053)).into())?;
-    let mut orders = OrderServiceClient::new(grpc::channel(order.clone(), PATIENCE)?);
+    let env = Env::load()?;
+    let order: Targets = env.value("ORDER_ADDR", SocketAddr::from(([127, 0, 0, 1], 50053)).into())?;
+    let between = Between::from_env(&env)?;
+    let channel = grpc::channel(&between, Service::Order, order.clone(), PATIENCE)?;
+    let mut orders = OrderServiceClient::new(channel);
     let answer = orders.check_invariants(CheckInvariantsRequest { quiet }).await;
     let checked = answer.with_context(|| format!("cannot ask the order service at {order}"))?.into_inner();
     for violation in &checked.violations {

@@ -22,7 +22,7 @@ use p2p_proto::{
 };
 use p2p_runtime::{
     Stop, Tasks,
-    grpc::{self as transport, MOST_ANSWER, MOST_REQUEST},
+    grpc::{self as transport, MOST_ANSWER, MOST_REQUEST, Service, Targets},
     postgres,
     trace::{self, FutureExt},
 };
@@ -37,12 +37,15 @@ use crate::{app::App, store::Store};
 /// When the configuration cannot be used or the transport fails.
 pub async fn serve(config: Config, listener: TcpListener, stop: Stop) -> anyhow::Result<()> {
     let db = postgres::connect(&config.database).await?;
-    let open = transport::channel;
-    let catalog = CatalogServiceClient::new(open(config.catalog.clone(), config.call_deadline)?);
-    let matching = MatchingServiceClient::new(open(config.matching.clone(), config.call_deadline)?);
+    let open = |service, targets: &Targets, deadline| {
+        transport::channel(&config.between, service, targets.clone(), deadline)
+    };
+    let catalog = CatalogServiceClient::new(open(Service::Catalog, &config.catalog, config.call_deadline)?);
+    let matching =
+        MatchingServiceClient::new(open(Service::Matching, &config.matching, config.call_deadline)?);
     let (tasks, served) = (Tasks::new(), Stop::new());
     let store = Store::start(db.clone(), config.periods, &tasks, served.clone());
-    let auditor = CatalogServiceClient::new(open(config.catalog.clone(), config.check_deadline)?);
+    let auditor = CatalogServiceClient::new(open(Service::Catalog, &config.catalog, config.check_deadline)?);
     let app = App::new(store, catalog, auditor, matching, &config);
     let sweep = app.clone().sweep_until_stopped(config.sweep_interval, stop.clone());
     tasks.spawn(sweep.with_context(trace::untraced()));
@@ -65,6 +68,7 @@ pub async fn serve(config: Config, listener: TcpListener, stop: Stop) -> anyhow:
             mailbox_service_server::SERVICE_NAME,
             key_service_server::SERVICE_NAME,
         ],
+        &config.between,
         db,
         listener,
         stop,

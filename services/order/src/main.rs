@@ -4,11 +4,14 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use p2p_order::{Config, serve};
-use p2p_runtime::{Env, Health};
+use p2p_runtime::{Env, Health, grpc::Service};
 use tokio::net::TcpListener;
 
 fn main() -> ExitCode {
-    let health = |env: &Env| Ok(Health::Grpc(Config::from_env(env)?.address));
+    let health = |env: &Env| {
+        let config = Config::from_env(env)?;
+        Ok(Health::Grpc(Service::Order, config.address, config.between))
+    };
     p2p_runtime::run_server("order", health, |env, stop| async move {
         let config = Config::from_env(&env)?;
         let listener = TcpListener::bind(config.address).await.context("cannot listen on ORDER_ADDR")?;

@@ -40,6 +40,8 @@ pub struct Span {
 pub struct Collector {
     pub endpoint: String,
     spans: Arc<Mutex<Vec<Span>>>,
+    /// All that came, with what is no attribute of a span.
+    heard: Arc<Mutex<String>>,
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -73,6 +75,7 @@ impl TraceService for Collector {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        self.heard.lock().unwrap().push_str(&format!("{:?}", request.get_ref()));
         for of_program in request.into_inner().resource_spans {
             let resource = texts(of_program.resource.unwrap_or_default().attributes);
             for name in ["service.version", "service.instance.id"] {
@@ -90,7 +93,7 @@ impl Collector {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let collector = Self { endpoint, spans: Arc::default() };
+        let collector = Self { endpoint, ..Self::default() };
         let server = Server::builder().add_service(TraceServiceServer::new(collector.clone()));
         tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
         collector
@@ -104,6 +107,11 @@ impl Collector {
     /// All that has come so far.
     pub fn spans(&self) -> Spans {
         Spans(self.spans.lock().unwrap().iter().map(|span| (span.id.clone(), span.clone())).collect())
+    }
+
+    /// All that has come, as text.
+    pub fn heard(&self) -> String {
+        self.heard.lock().unwrap().clone()
     }
 
     /// Waits for a span that is like that.

@@ -20,7 +20,7 @@ const OF_LIBRARIES: [&str; 1] = ["OTEL_RESOURCE_ATTRIBUTES"];
 /// Reads of a name that is not written there: each says which file, and which variables these are.
 const BY_OTHER_NAMES: [(&str, &str); 2] = [
     ("deploy/local/src/programs.rs: env.optional(name", "who a gateway is, where it is not the first one"),
-    ("migrations/src/roles.rs: env.optional(variable", "the services' database URLs, for their users"),
+    ("migrations/src/roles.rs: env.secret(variable", "the services' database URLs, for their users"),
 ];
 const HEADER: [&str; 4] = ["variable", "unit or format", "default", "meaning"];
 /// What no program of ours is made of.

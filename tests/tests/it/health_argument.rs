@@ -47,8 +47,8 @@ async fn a_service_without_its_database_is_not_well() {
 async fn a_program_refuses_an_argument_that_it_does_not_know() {
     let place = Place::new("gateway-1");
     let programs = Programs::new(&[&place], &[]).await;
-    let asked = programs.ask("catalog", "heath", &place).await;
-    assert_eq!((asked.code, asked.said.as_str()), (Some(1), "catalog: usage: catalog [health]\n"));
+    let asked = programs.ask("catalog", &["heath"], &place).await;
+    assert_eq!((asked.code, asked.said.as_str()), (Some(1), "catalog: usage: catalog [health [live]]\n"));
 }
 
 fn well(asked: Asked) -> Result<(), String> {

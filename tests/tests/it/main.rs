@@ -3,9 +3,11 @@
 
 mod addresses;
 mod beckn;
+mod between;
 mod budget;
 mod callbacks;
 mod calls;
+mod certificates;
 mod client;
 mod collector;
 mod configuration;
@@ -32,6 +34,7 @@ mod receiver;
 mod redis;
 mod repeated;
 mod replicas;
+mod secrets;
 mod seller;
 mod shapes;
 mod sql;

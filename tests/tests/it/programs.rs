@@ -34,7 +34,7 @@ pub const SERVICES: [(&str, &str); 3] =
     [("catalog", "CATALOG_ADDR"), ("matching", "MATCHING_ADDR"), ("order", "ORDER_ADDR")];
 
 /// The programs lie beside the folder of this test: `cargo build --workspace --all-targets` makes them.
-fn binary(name: &str) -> PathBuf {
+pub fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let path = test.parent().unwrap().parent().unwrap().join(name);
     assert!(path.exists(), "{} is missing: cargo build --workspace --all-targets", path.display());
@@ -135,7 +135,16 @@ impl Programs {
 
     /// So many of each service.
     pub async fn with_replicas(replicas: usize, gateways: &[&Place], more: &[(&'static str, &str)]) -> Self {
-        let database = seeded().await;
+        Self::over(seeded().await, replicas, gateways, more).await
+    }
+
+    /// So many of each service, on a database that has the seed's rows.
+    pub async fn over(
+        database: String,
+        replicas: usize,
+        gateways: &[&Place],
+        more: &[(&'static str, &str)],
+    ) -> Self {
         let tables = Tables::of(&database).await;
         let address = || SocketAddr::from(([127, 0, 0, 1], free_port().unwrap()));
         let listen = SERVICES.map(|(_, variable)| (variable, (0..replicas).map(|_| address()).collect()));
@@ -160,6 +169,11 @@ impl Programs {
     /// Where a service is called from now on.
     pub fn called_at(&mut self, variable: &'static str, addresses: &[String]) {
         self.variables.insert(variable, addresses.join(","));
+    }
+
+    /// What the programs that are started from now on find in a variable.
+    pub fn told(&mut self, variable: &'static str, value: &str) {
+        self.variables.insert(variable, value.to_owned());
     }
 
     /// Where the replicas of a service listen.
@@ -232,13 +246,22 @@ impl Programs {
 
     /// What a program answers to the argument `health`.
     pub async fn health(&self, name: &'static str, place: &Place) -> Asked {
-        self.ask(name, "health", place).await
+        self.ask(name, &["health"], place).await
     }
 
-    /// What a program answers to an argument.
-    pub async fn ask(&self, name: &'static str, argument: &str, place: &Place) -> Asked {
+    /// What a program answers to the arguments `health live`.
+    pub async fn alive(&self, name: &'static str, place: &Place) -> Asked {
+        self.ask(name, &["health", "live"], place).await
+    }
+
+    /// What a program answers to arguments.
+    pub async fn ask(&self, name: &'static str, arguments: &[&str], place: &Place) -> Asked {
         let mut command = self.command(name);
-        command.arg(argument).env("BAP_PORT", place.bap.to_string()).stderr(Stdio::piped());
+        // It asks where the program listens, not where it is called.
+        if let Some((_, variable)) = SERVICES.into_iter().find(|(service, _)| *service == name) {
+            command.env(variable, self.listen[variable][0].to_string());
+        }
+        command.args(arguments).env("BAP_PORT", place.bap.to_string()).stderr(Stdio::piped());
         let answer = timeout(PATIENCE, command.output()).await.expect("it answers").unwrap();
         Asked { code: answer.status.code(), said: String::from_utf8(answer.stderr).unwrap() }
     }

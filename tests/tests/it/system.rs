@@ -108,9 +108,14 @@ pub async fn listen() -> (TcpListener, SocketAddr) {
 /// A database with the seed's rows. Returns its URL.
 pub async fn seeded() -> String {
     let database = p2p_testkit::database().await.unwrap();
-    let place = Loopback::of(&Env::of([("DATABASE_URL", &database)])).unwrap();
-    reset::database(&place, &Clock::system()).await.unwrap();
+    seed(&database).await;
     database
+}
+
+/// Puts the seed's rows into a migrated database of this machine.
+pub async fn seed(database: &str) {
+    let place = Loopback::of(&Env::of([("DATABASE_URL", database)])).unwrap();
+    reset::database(&place, &Clock::system()).await.unwrap();
 }
 
 impl System {

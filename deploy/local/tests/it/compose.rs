@@ -12,8 +12,15 @@ const PROGRAMS: [&str; 5] = ["migrate", "catalog", "matching", "order", "gateway
 /// A one-shot program, and an image that holds nothing but its program.
 const WITHOUT_HEALTH: [&str; 2] = ["migrate", "otel-collector"];
 /// What no default may stand in for.
-const SECRETS: [&str; 5] =
-    ["POSTGRES_PASSWORD", "CATALOG_PASSWORD", "MATCHING_PASSWORD", "ORDER_PASSWORD", "REDIS_PASSWORD"];
+const SECRETS: [&str; 7] = [
+    "POSTGRES_PASSWORD",
+    "CATALOG_PASSWORD",
+    "MATCHING_PASSWORD",
+    "ORDER_PASSWORD",
+    "REDIS_PASSWORD",
+    "SERVICE_TOKEN",
+    "OPERATOR_KEY",
+];
 
 type Services = BTreeMap<String, Map<String, Value>>;
 
@@ -106,6 +113,19 @@ fn in_production_no_secret_has_a_default_and_nothing_is_seeded() {
     let gateway = &production["gateway"]["environment"];
     assert_eq!(gateway["OTEL_TRACES_SAMPLER"], "parentbased_traceidratio");
     assert_eq!(gateway["OTEL_TRACES_SAMPLER_ARG"], "${OTEL_TRACES_SAMPLER_ARG:-0.05}");
+}
+
+#[test]
+fn programs_ask_for_keys_in_production_and_count_as_loopback_in_development() {
+    let [(_, development), (_, production)] = both();
+    for program in &PROGRAMS[1..] {
+        let environment = &production[*program]["environment"];
+        assert_eq!(environment["SERVICE_TOKEN"], "${SERVICE_TOKEN:?set it}", "{program}");
+        assert_eq!(environment.get("PUBLISHED_ADDR"), None, "{program}");
+        let environment = &development[*program]["environment"];
+        assert_eq!(environment["PUBLISHED_ADDR"], "127.0.0.1", "{program}");
+    }
+    assert_eq!(production["gateway"]["environment"]["OPERATOR_KEY"], "${OPERATOR_KEY:?set it}");
 }
 
 #[test]

@@ -181,7 +181,8 @@ fn programs_are_given_only_variables_that_they_read_and_secrets_by_reference() {
                 let variable_name = variable["name"].as_str().unwrap();
                 let is_known = known.contains(variable_name) || FROM_THE_POD.contains(&variable_name);
                 assert!(is_known, "{name}: {variable_name}");
-                let is_secret = variable_name.ends_with("DATABASE_URL") || variable_name == "REDIS_URL";
+                let is_secret = variable_name.ends_with("DATABASE_URL")
+                    || ["REDIS_URL", "SERVICE_TOKEN", "OPERATOR_KEY"].contains(&variable_name);
                 assert_eq!(
                     is_secret,
                     variable["valueFrom"]["secretKeyRef"].is_object(),
@@ -203,6 +204,58 @@ fn programs_are_given_only_variables_that_they_read_and_secrets_by_reference() {
     assert_eq!(Objects::as_written("production").all("Secret").count(), 0);
     let Some(rendered) = Objects::rendered("production") else { return };
     assert_eq!(rendered.all("Secret").count(), 0);
+}
+
+#[test]
+fn programs_know_one_another_by_a_token_and_the_gateway_its_operator_by_a_key() {
+    let key = |env: &Value, name: &str| {
+        let variable = env.as_array().unwrap().iter().find(|variable| variable["name"] == name).unwrap();
+        variable["valueFrom"]["secretKeyRef"]["key"].clone()
+    };
+    everywhere(|objects| {
+        for program in PROGRAMS {
+            let env = &container(&objects.one("Deployment", program)["spec"]["template"])["env"];
+            assert_eq!(key(env, "SERVICE_TOKEN"), "service-token", "{program}");
+        }
+        let env = &container(&objects.one("Deployment", "gateway")["spec"]["template"])["env"];
+        assert_eq!(key(env, "OPERATOR_KEY"), "operator-key");
+    });
+}
+
+/// A certificate's files in each program, and services that ask themselves: the kubelet speaks no TLS to gRPC.
+#[test]
+fn the_component_for_mutual_tls_gives_each_program_its_files_and_its_probes() {
+    if !repository::has("kubectl") {
+        return eprintln!("skipped: no kubectl on this machine");
+    }
+    let folder = std::env::temp_dir().join(format!("p2p-kustomize-{}", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    let copied = Command::new("cp").arg("-r").arg(repository::path(FOLDER)).arg(&folder).status().unwrap();
+    assert!(copied.success());
+    let overlay = folder.join("kubernetes/overlays/production");
+    let file = overlay.join("kustomization.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{text}\ncomponents: [../../components/tls]\n")).unwrap();
+    let answer = Command::new("kubectl").arg("kustomize").arg(overlay).output().unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+    let objects = Objects(repository::documents(&String::from_utf8(answer.stdout).unwrap()));
+    let known = variables::known();
+    for program in PROGRAMS {
+        let pod = &objects.one("Deployment", program)["spec"]["template"];
+        let mount = container(pod)["volumeMounts"][0]["mountPath"].as_str().unwrap();
+        assert_eq!(pod["spec"]["volumes"][0]["secret"]["secretName"], "p2p-tls", "{program}");
+        for name in ["TLS_CA_FILE", "TLS_CERT_FILE", "TLS_KEY_FILE"] {
+            let env = container(pod)["env"].as_array().unwrap();
+            let file = env.iter().find(|variable| variable["name"] == name).unwrap();
+            assert!(known.contains(name) && file["value"].as_str().unwrap().starts_with(mount), "{program}");
+        }
+        if SERVICES.contains(&program) {
+            let asks = |probe: &str| texts(&container(pod)[probe]["exec"]["command"]).join(" ");
+            assert_eq!(asks("livenessProbe"), format!("/usr/local/bin/{program} health live"));
+            assert_eq!(asks("readinessProbe"), format!("/usr/local/bin/{program} health"));
+        }
+    }
 }
 
 #[test]

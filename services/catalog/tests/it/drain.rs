@@ -11,7 +11,7 @@ use p2p_catalog::{
     store::Store,
 };
 use p2p_domain::{OfferId, OrderId};
-use p2p_runtime::{Stop, Tasks, postgres};
+use p2p_runtime::{Stop, Tasks, grpc::Between, postgres};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use uuid::Uuid;
 
@@ -44,8 +44,9 @@ struct Two {
 impl Two {
     async fn with(picking: Picking) -> Self {
         let url = p2p_testkit::database().await.unwrap();
-        let database = postgres::Config { url, schema: "catalog", connections: 3 };
-        let config = Config { address: ([127, 0, 0, 1], 0).into(), database, picking };
+        let database = postgres::Config { url: url.into(), schema: "catalog", connections: 3 };
+        let config =
+            Config { address: ([127, 0, 0, 1], 0).into(), database, picking, between: Between::default() };
         let db = postgres::connect(&config.database).await.unwrap();
         db.execute_unprepared(STOCK).await.unwrap();
         let tasks = Tasks::new();

@@ -22,7 +22,7 @@ async fn health_of_each_name_follows_the_database() {
         let mut watched = health.watch(request).await.unwrap().into_inner();
         for status in [ServingStatus::Serving, ServingStatus::NotServing, ServingStatus::Serving] {
             let door = if status == ServingStatus::Serving { Door::Open } else { Door::Shut };
-            p2p_testkit::set_door(&catalog.config.database.url, door).await.unwrap();
+            p2p_testkit::set_door(catalog.config.database.url.expose(), door).await.unwrap();
             while watched.next().await.unwrap().unwrap().status() != status {}
         }
     }

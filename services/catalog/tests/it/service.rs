@@ -12,7 +12,7 @@ use p2p_proto::{
     common::{Money, TimeWindow},
     timestamp,
 };
-use p2p_runtime::{Stop, Tasks, postgres};
+use p2p_runtime::{Stop, Tasks, grpc::Between, postgres};
 use prost_types::Timestamp;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use tokio::net::TcpListener;
@@ -40,12 +40,12 @@ impl Catalog {
     }
 
     pub async fn over(url: String) -> Self {
-        let database = postgres::Config { url, schema: "catalog", connections: 10 };
+        let database = postgres::Config { url: url.into(), schema: "catalog", connections: 10 };
         let db = postgres::connect(&database).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = Stop::new();
-        let config = Config { address, database, picking: Picking::Locked };
+        let config = Config { address, database, picking: Picking::Locked, between: Between::default() };
         let served = p2p_catalog::serve(config.clone(), listener, stop.clone());
         Tasks::new().spawn(async move { served.await.unwrap() });
         let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect_lazy();
@@ -54,7 +54,7 @@ impl Catalog {
 
     /// Another catalog on the same database.
     pub async fn beside(&self) -> Self {
-        Self::over(self.config.database.url.clone()).await
+        Self::over(self.config.database.url.expose().to_owned()).await
     }
 
     /// A catalog with provider `p` and item `i` of so many kWh.

@@ -6,7 +6,7 @@ use p2p_matching::Config;
 use p2p_proto::matching::matching_service_client::MatchingServiceClient;
 use p2p_runtime::{
     Env, Stop, Tasks,
-    grpc::{DeadlineChannel, channel},
+    grpc::{DeadlineChannel, Service, channel},
 };
 use tokio::net::TcpListener;
 
@@ -32,7 +32,8 @@ impl Server {
     pub async fn start_on(database: String) -> Self {
         let config = Config::from_env(&Env::of([("MATCHING_DATABASE_URL", &database)])).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let channel = channel(listener.local_addr().unwrap().into(), DEADLINE).unwrap();
+        let address = listener.local_addr().unwrap().into();
+        let channel = channel(&config.between, Service::Matching, address, DEADLINE).unwrap();
         let (stop, tasks) = (Stop::new(), Tasks::new());
         let serving = p2p_matching::serve(config, listener, stop.clone());
         tasks.spawn(async { serving.await.unwrap() });

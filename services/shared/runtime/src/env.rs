@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::Secret;
+use crate::{Mode, Secret, secret::is_sample};
 
 /// A variable that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +31,14 @@ pub enum EnvError {
         /// What was wrong.
         why: String,
     },
+    /// It holds a password of the examples.
+    #[error(
+        "{name} holds a password of the examples, which anybody can read: with ENV=production choose another"
+    )]
+    Sample {
+        /// The variable.
+        name: String,
+    },
     /// `.env` is there but cannot be read.
     #[error("cannot read .env")]
     File(#[source] dotenvy::Error),
@@ -50,7 +58,7 @@ impl Env {
     /// The process's variables, and beneath them those of `.env` in the working directory.
     ///
     /// # Errors
-    /// When `.env` is there but cannot be read.
+    /// When `.env` is there but cannot be read, or a password of the examples is to be used in production.
     pub fn load() -> Result<Self, EnvError> {
         let mut variables = HashMap::new();
         match dotenvy::from_path_iter(".env") {
@@ -66,7 +74,20 @@ impl Env {
         variables.extend(
             std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))),
         );
-        Ok(Self(variables))
+        let env = Self(variables);
+        env.refuse_samples()?;
+        Ok(env)
+    }
+
+    /// In production no variable, whosever it is, may hold a password that everybody knows.
+    fn refuse_samples(&self) -> Result<(), EnvError> {
+        if Mode::from_env(self)? == Mode::Development {
+            return Ok(());
+        }
+        match self.0.iter().find(|(_, text)| is_sample(text)) {
+            Some((name, _)) => Err(EnvError::Sample { name: name.clone() }),
+            None => Ok(()),
+        }
     }
 
     /// Exactly these variables, for tests.
@@ -96,7 +117,7 @@ impl Env {
     /// A secret: the variable's text, or what the file holds that `<name>_FILE` names, without the line's end.
     ///
     /// # Errors
-    /// When both are set, or the file cannot be read or is empty.
+    /// When both are set, the file cannot be read or is empty, or it is one of the examples' in production.
     pub fn secret(&self, name: &'static str) -> Result<Option<Secret>, EnvError> {
         let unusable = |why: String| EnvError::Unusable { name, why };
         let from = |variable: &str| self.0.get(variable).filter(|text| !text.is_empty()).cloned();
@@ -117,7 +138,10 @@ impl Env {
             }
             (None, None) => return Ok(None),
         };
-        Ok(Some(Secret::new(text)))
+        match Mode::from_env(self)? {
+            Mode::Production if is_sample(&text) => Err(EnvError::Sample { name: name.to_owned() }),
+            Mode::Production | Mode::Development => Ok(Some(Secret::new(text))),
+        }
     }
 
     /// A whole number of seconds, at least 1.
@@ -165,6 +189,23 @@ mod tests {
         assert_eq!(of("B").unwrap().unwrap().expose(), "hush");
         assert!(of("C").is_err() && of("D").is_err() && of("E").unwrap().is_none());
         assert!(!format!("{env:?}").contains("hush"));
+        fs::remove_file(file).unwrap();
+    }
+
+    #[test]
+    fn the_examples_passwords_are_refused_in_production_wherever_they_stand() {
+        let url = "postgresql://u:p2p_password@h/x";
+        let file = std::env::temp_dir().join(format!("p2p-sample-{}", std::process::id()));
+        fs::write(&file, url).unwrap();
+        let path = file.to_str().unwrap();
+        let production = ("ENV", "production");
+        assert!(Env::of([production, ("A", "other")]).refuse_samples().is_ok());
+        assert!(Env::of([("A", url)]).refuse_samples().is_ok());
+        let said = Env::of([production, ("DATABASE_URL", url)]).refuse_samples().unwrap_err().to_string();
+        assert!(said.starts_with("DATABASE_URL holds a password of the examples"), "{said}");
+        assert!(!said.contains("p2p_password"), "{said}");
+        assert!(Env::of([production, ("A_FILE", path)]).secret("A").is_err());
+        assert!(Env::of([("A_FILE", path)]).secret("A").is_ok());
         fs::remove_file(file).unwrap();
     }
 }

@@ -16,14 +16,25 @@ use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
+use crate::grpc::{Between, LIVE, Service};
+
 /// More than a program takes that waits for its database's answer.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// How a program that serves is asked for its health.
+/// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Question {
+    /// Whether it can do its work.
+    Ready,
+    /// Whether it answers at all: a restart mends that.
+    Live,
+}
+
+/// How a program that serves is asked for its health.
+#[derive(Debug, Clone)]
 pub enum Health {
-    /// By gRPC's health service, where it listens.
-    Grpc(SocketAddr),
+    /// By gRPC's health service, where it listens; in TLS when it speaks that. Health needs no token.
+    Grpc(Service, SocketAddr, Between),
     /// By `GET /health/ready`, where it listens.
     Http(SocketAddr),
 }
@@ -32,14 +43,16 @@ impl Health {
     /// Asks the running program.
     ///
     /// # Errors
-    /// When it does not say within 4 seconds that it is well.
-    pub(crate) async fn ask(self) -> anyhow::Result<()> {
-        let (Self::Grpc(address) | Self::Http(address)) = self;
+    /// When it does not say so within 4 seconds.
+    pub(crate) async fn ask(self, question: Question) -> anyhow::Result<()> {
+        let (Self::Grpc(_, address, _) | Self::Http(address)) = self;
         let address = within_reach(address);
         let asked = async {
             match self {
-                Self::Grpc(_) => ask_grpc(address).await,
-                Self::Http(_) => ask_http(address).await,
+                Self::Grpc(service, _, between) => {
+                    ask_grpc(between.endpoint(service, address)?, question).await
+                }
+                Self::Http(_) => ask_http(address, question).await,
             }
         };
         let answer = timeout(PATIENCE, asked).await;
@@ -57,24 +70,32 @@ fn within_reach(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-async fn ask_grpc(address: SocketAddr) -> anyhow::Result<()> {
-    let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
+async fn ask_grpc(endpoint: Endpoint, question: Question) -> anyhow::Result<()> {
+    let address = endpoint.uri().authority().map(ToString::to_string).unwrap_or_default();
     let channel = endpoint.connect().await.with_context(|| format!("cannot connect to {address}"))?;
-    let answer = HealthClient::new(channel).check(HealthCheckRequest { service: String::new() }).await;
+    let service = match question {
+        Question::Ready => "",
+        Question::Live => LIVE,
+    };
+    let answer = HealthClient::new(channel).check(HealthCheckRequest { service: service.to_owned() }).await;
     let status = answer.with_context(|| format!("{address} does not tell its health"))?.into_inner().status();
     ensure!(status == ServingStatus::Serving, "{address} says {}", status.as_str_name());
     Ok(())
 }
 
-async fn ask_http(address: SocketAddr) -> anyhow::Result<()> {
+async fn ask_http(address: SocketAddr, question: Question) -> anyhow::Result<()> {
     let stream = TcpStream::connect(address).await;
     let mut stream = stream.with_context(|| format!("cannot connect to {address}"))?;
-    let request = format!("GET /health/ready HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    let path = match question {
+        Question::Ready => "/health/ready",
+        Question::Live => "/health/live",
+    };
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut status_line = String::new();
     BufReader::new(stream).read_line(&mut status_line).await?;
     let status = status_line.split(' ').nth(1);
-    ensure!(status == Some("200"), "{address} says {:?} to GET /health/ready", status_line.trim_end());
+    ensure!(status == Some("200"), "{address} says {:?} to GET {path}", status_line.trim_end());
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use std::{future::Future, num::NonZeroU32, pin::Pin, time::Duration};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
 use url::Url;
 
-use crate::{Env, EnvError, failpoint, metrics, trace};
+use crate::{Env, EnvError, Mode, Secret, failpoint, metrics, trace};
 
 /// Where PostgreSQL is when nothing is said.
 pub const DEFAULT_URL: &str = "postgresql://p2p_user:p2p_password@localhost:5432/p2p_trading";
@@ -38,7 +38,7 @@ pub const TRIES: u32 = 5;
 #[derive(Debug, Clone)]
 pub struct Config {
     /// postgresql://...
-    pub url: String,
+    pub url: Secret,
     /// The service's schema.
     pub schema: &'static str,
     /// Most connections at once.
@@ -51,13 +51,30 @@ impl Config {
     /// # Errors
     /// When `DATABASE_POOL` is no number above zero, or the URL is none.
     pub fn from_env(env: &Env, variable: &'static str, schema: &'static str) -> Result<Self, EnvError> {
-        let (name, url) = match env.optional(variable) {
-            Some(url) => (variable, url),
-            None => ("DATABASE_URL", env.text("DATABASE_URL", DEFAULT_URL)),
+        let url = match env.secret(variable)? {
+            Some(url) => {
+                check_url(variable, url.expose())?;
+                url
+            }
+            None => database_url(env)?,
         };
-        check_url(name, &url)?;
         Ok(Self { url, schema, connections: env.value("DATABASE_POOL", POOL_CONNECTIONS)?.get() })
     }
+}
+
+/// `DATABASE_URL`; in development the usual one when it is not set.
+///
+/// # Errors
+/// When it is no URL, or not set in production.
+pub fn database_url(env: &Env) -> Result<Secret, EnvError> {
+    let name = "DATABASE_URL";
+    let url = match env.secret("DATABASE_URL")? {
+        Some(url) => url,
+        None if Mode::from_env(env)? == Mode::Development => Secret::new(DEFAULT_URL),
+        None => return Err(EnvError::Unusable { name, why: "it must be set when ENV is production".into() }),
+    };
+    check_url(name, url.expose())?;
+    Ok(url)
 }
 
 /// Whether PostgreSQL can be asked for at this URL. What is said of it does not repeat it: it may hold a password.
@@ -83,7 +100,7 @@ pub fn check_url(name: &'static str, url: &str) -> Result<(), EnvError> {
 /// # Errors
 /// When the URL is none.
 pub async fn connect(config: &Config) -> Result<DatabaseConnection, DbErr> {
-    let mut options = ConnectOptions::new(&config.url);
+    let mut options = ConnectOptions::new(config.url.expose());
     options
         .set_schema_search_path(config.schema)
         .max_connections(config.connections)

@@ -8,7 +8,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{Env, Health, Stop, logs, metrics, trace};
+use crate::{Env, Health, Stop, health::Question, logs, metrics, trace};
 
 const GRACE_SECONDS: u64 = 10;
 const CLIENT_PATIENCE: Duration = Duration::from_secs(5);
@@ -24,7 +24,8 @@ where
 }
 
 /// Runs a program that serves, as [`run`]. With the argument `health` it asks the running one of the same
-/// environment instead: the exit code is 0 when that one is well, else 1 with a sentence on standard error.
+/// environment instead: the exit code is 0 when that one is well, else 1 with a sentence on standard error. `health live`
+/// asks only whether it answers at all.
 pub fn run_server<H, P, F>(name: &'static str, health: H, program: P) -> ExitCode
 where
     H: FnOnce(&Env) -> anyhow::Result<Health>,
@@ -34,8 +35,9 @@ where
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     match arguments.as_slice() {
         [] => run(name, program),
-        [argument] if argument == "health" => exit(name, ask(health)),
-        _ => exit(name, Err(anyhow::anyhow!("usage: {name} [health]"))),
+        [argument] if argument == "health" => exit(name, ask(health, Question::Ready)),
+        [argument, live] if argument == "health" && live == "live" => exit(name, ask(health, Question::Live)),
+        _ => exit(name, Err(anyhow::anyhow!("usage: {name} [health [live]]"))),
     }
 }
 
@@ -50,10 +52,10 @@ fn exit(name: &str, result: anyhow::Result<()>) -> ExitCode {
     }
 }
 
-fn ask(health: impl FnOnce(&Env) -> anyhow::Result<Health>) -> anyhow::Result<()> {
+fn ask(health: impl FnOnce(&Env) -> anyhow::Result<Health>, question: Question) -> anyhow::Result<()> {
     let health = health(&Env::load()?)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.context("cannot start tokio")?.block_on(health.ask())
+    runtime.context("cannot start tokio")?.block_on(health.ask(question))
 }
 
 fn try_run<P, F>(name: &'static str, program: P) -> anyhow::Result<()>

@@ -1,7 +1,9 @@
 //! For tests only: a fresh database and a fresh Redis per test, on the private servers that `make test` starts.
 
+mod postgres_server;
 mod redis_server;
 
+pub use postgres_server::PostgresServer;
 pub use redis_server::RedisServer;
 
 use std::{

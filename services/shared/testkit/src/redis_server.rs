@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -52,6 +52,38 @@ impl RedisServer {
     /// Its URL.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Asks for this password from now on.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn protect(&self, password: &str) -> anyhow::Result<()> {
+        self.line()?.ask(&format!("CONFIG SET requirepass {password}")).map(|_ok| ())
+    }
+
+    /// Speaks TLS on another port too, of which this is the URL; none when this Redis was built without it. It shows the
+    /// certificate and asks for none.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn speak_tls(
+        &self,
+        authority: &Path,
+        certificate: &Path,
+        key: &Path,
+    ) -> anyhow::Result<Option<String>> {
+        let mut line = self.line()?;
+        if line.ask("CONFIG SET tls-auth-clients no").is_err() {
+            return Ok(None);
+        }
+        let (authority, certificate, key) = (authority.display(), certificate.display(), key.display());
+        line.ask(&format!(
+            "CONFIG SET tls-ca-cert-file {authority} tls-cert-file {certificate} tls-key-file {key}"
+        ))?;
+        let port = free_port()?;
+        line.ask(&format!("CONFIG SET tls-port {port}"))?;
+        Ok(Some(format!("rediss://127.0.0.1:{port}")))
     }
 
     /// FLUSHALL.
@@ -107,7 +139,11 @@ impl RedisServer {
         Ok(kill(Pid::from_raw(self.child.id().try_into()?), signal)?)
     }
 
-    fn end(&mut self) -> anyhow::Result<()> {
+    /// kill -9. It can be started again.
+    ///
+    /// # Errors
+    /// When it was gone already.
+    pub fn end(&mut self) -> anyhow::Result<()> {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())

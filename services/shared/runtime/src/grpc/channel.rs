@@ -4,28 +4,35 @@ use std::{net::SocketAddr, time::Duration};
 
 use tonic::{
     Request, Status,
+    metadata::{Ascii, MetadataValue},
     service::{Interceptor, interceptor::InterceptedService},
     transport::{Channel, Endpoint, Error},
 };
 
 use super::{
-    Measured, Targets, Traced, Whole,
+    Between, Measured, Service, Targets, Traced, Whole,
     limits::{ALIVE_WITHIN, KEEPALIVE},
     replicas::Replicas,
 };
 
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A client's channel: every call carries its deadline to the server.
-pub type DeadlineChannel = InterceptedService<Traced<Measured<Whole>>, Deadline>;
+/// A client's channel: every call carries its deadline to the server, and our token.
+pub type DeadlineChannel = InterceptedService<Traced<Measured<Whole>>, Head>;
 
-/// Puts the same deadline on every call.
-#[derive(Debug, Clone, Copy)]
-pub struct Deadline(Duration);
+/// Puts the same deadline, and the token if programs share one, on every call.
+#[derive(Debug, Clone)]
+pub struct Head {
+    deadline: Duration,
+    token: Option<MetadataValue<Ascii>>,
+}
 
-impl Interceptor for Deadline {
+impl Interceptor for Head {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        request.set_timeout(self.0);
+        request.set_timeout(self.deadline);
+        if let Some(token) = &self.token {
+            request.metadata_mut().insert("authorization", token.clone());
+        }
         Ok(request)
     }
 }
@@ -41,22 +48,41 @@ pub(super) enum Way {
 /// address is one connection; anything else is resolved again and again, and its calls are spread over what is found.
 ///
 /// # Errors
-/// When the address is none.
-pub fn channel(targets: Targets, deadline: Duration) -> Result<DeadlineChannel, Error> {
+/// When the address is none, or the certificates cannot be used.
+pub fn channel(
+    between: &Between,
+    service: Service,
+    targets: Targets,
+    deadline: Duration,
+) -> Result<DeadlineChannel, Error> {
+    let connector = Connector { between: between.clone(), service, deadline };
     let way = match targets.literal() {
-        Some(address) => Way::One(endpoint(address, deadline)?.connect_lazy()),
-        None => Way::Many(Replicas::start(targets, deadline)),
+        Some(address) => Way::One(connector.endpoint(address)?.connect_lazy()),
+        None => Way::Many(Replicas::start(targets, connector)),
     };
-    Ok(InterceptedService::new(Traced::client(Measured::client(Whole(way))), Deadline(deadline)))
+    let head = Head { deadline, token: between.tokens().map(|tokens| tokens.sent()) };
+    Ok(InterceptedService::new(Traced::client(Measured::client(Whole(way))), head))
 }
 
-/// How one address is connected to.
-pub(super) fn endpoint(address: SocketAddr, deadline: Duration) -> Result<Endpoint, Error> {
-    Ok(Endpoint::from_shared(format!("http://{address}"))?
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(deadline)
-        .tcp_nodelay(true)
-        .http2_keep_alive_interval(KEEPALIVE)
-        .keep_alive_timeout(ALIVE_WITHIN)
-        .keep_alive_while_idle(true))
+/// How the addresses of a service are connected to.
+#[derive(Debug, Clone)]
+pub(super) struct Connector {
+    between: Between,
+    service: Service,
+    pub deadline: Duration,
+}
+
+impl Connector {
+    /// One of them.
+    pub fn endpoint(&self, address: SocketAddr) -> Result<Endpoint, Error> {
+        Ok(self
+            .between
+            .endpoint(self.service, address)?
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(self.deadline)
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(KEEPALIVE)
+            .keep_alive_timeout(ALIVE_WITHIN)
+            .keep_alive_while_idle(true))
+    }
 }

@@ -23,7 +23,7 @@ use tonic_health::pb::{
 use crate::{Stop, Tasks, metrics};
 
 /// Asked of by name, health says whether the program answers at all: a restart mends that, and no absent database.
-const LIVE: &str = "live";
+pub(crate) const LIVE: &str = "live";
 const INTERVAL: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(2);
 

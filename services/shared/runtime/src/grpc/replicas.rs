@@ -35,7 +35,11 @@ use tonic::{
     },
 };
 
-use super::{Targets, channel::CONNECT_TIMEOUT, whole::was_not_sent};
+use super::{
+    Targets,
+    channel::{CONNECT_TIMEOUT, Connector},
+    whole::was_not_sent,
+};
 use crate::Tasks;
 
 /// All replicas that are known, by address.
@@ -57,10 +61,11 @@ struct Shared {
 
 impl Replicas {
     /// Looks for them from now on.
-    pub fn start(targets: Targets, deadline: Duration) -> Self {
+    pub fn start(targets: Targets, connector: Connector) -> Self {
+        let deadline = connector.deadline;
         let (found, known) = watch::channel(Known::default());
         let failed = Arc::new(Notify::new());
-        let keeper = Keeper::new(targets.clone(), deadline, found, Arc::clone(&failed));
+        let keeper = Keeper::new(targets.clone(), connector, found, Arc::clone(&failed));
         // It ends with the last clone of this value, not with a drain: calls are made until the end of that.
         Tasks::new().spawn(keeper.keep());
         Self(Arc::new(Shared { targets, deadline, known, failed, turn: AtomicUsize::new(0) }))

@@ -4,11 +4,12 @@
 use std::{sync::LazyLock, time::Duration};
 
 use opentelemetry::KeyValue;
-use opentelemetry_otlp::{SpanExporter, WithExportConfig};
+use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithTonicConfig};
 use opentelemetry_sdk::{
     Resource,
     trace::{Sampler, SdkTracerProvider},
 };
+use tonic::transport::ClientTlsConfig;
 use url::Url;
 use uuid::Uuid;
 
@@ -17,7 +18,7 @@ use crate::{Env, EnvError};
 
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
-const WANTED: &str = "must be http://host:port of a receiver of OTLP over gRPC";
+const WANTED: &str = "must be http://host:port or https://host:port of a receiver of OTLP over gRPC";
 /// How long the end of a program waits for a collector, after its grace.
 const LAST_EXPORT: Duration = Duration::from_secs(1);
 
@@ -50,10 +51,14 @@ pub(crate) fn start(env: &Env, name: &'static str) -> Result<Tracing, EnvError> 
         Some((variable, endpoint)) => {
             let unusable = |why: &str| EnvError::Unusable { name: variable, why: why.to_owned() };
             let url = Url::parse(&endpoint).map_err(|e| unusable(&format!("{e}; {WANTED}")))?;
-            if url.scheme() != "http" || !url.has_host() || url.path() != "/" {
+            if !["http", "https"].contains(&url.scheme()) || !url.has_host() || url.path() != "/" {
                 return Err(unusable(WANTED));
             }
-            let exporter = SpanExporter::builder().with_tonic().with_endpoint(&endpoint).build();
+            let mut exporter = SpanExporter::builder().with_tonic().with_endpoint(&endpoint);
+            if url.scheme() == "https" {
+                exporter = exporter.with_tls_config(ClientTlsConfig::new().with_enabled_roots());
+            }
+            let exporter = exporter.build();
             SdkTracerProvider::builder()
                 .with_sampler(sampler::from_env(env)?)
                 .with_batch_exporter(exporter.map_err(|_unusable| unusable(WANTED))?)

@@ -14,7 +14,7 @@ use tonic::{
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use super::{
-    super::{Targets, channel::endpoint},
+    super::{Targets, channel::Connector},
     Known, Replica,
 };
 
@@ -25,7 +25,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(super) struct Keeper {
     targets: Targets,
-    deadline: Duration,
+    connector: Connector,
     known: watch::Sender<Known>,
     failed: Arc<Notify>,
     unresolved: bool,
@@ -34,11 +34,11 @@ pub(super) struct Keeper {
 impl Keeper {
     pub fn new(
         targets: Targets,
-        deadline: Duration,
+        connector: Connector,
         known: watch::Sender<Known>,
         failed: Arc<Notify>,
     ) -> Self {
-        Self { targets, deadline, known, failed, unresolved: false }
+        Self { targets, connector, known, failed, unresolved: false }
     }
 
     /// Keeps the replicas until nobody wants to know them.
@@ -68,7 +68,7 @@ impl Keeper {
         let replicas = addresses.into_iter().map(|address| match kept(address) {
             Some(replica) => Ok(replica),
             None => {
-                let channel = endpoint(address, self.deadline)?.connect_lazy();
+                let channel = self.connector.endpoint(address)?.connect_lazy();
                 Ok(Arc::new(Replica::untried(address, channel)))
             }
         });
@@ -91,7 +91,7 @@ impl Keeper {
         if replica.is_reached() {
             return Arc::clone(replica);
         }
-        match connect(replica.address, self.deadline).await {
+        match connect(&self.connector, replica.address).await {
             // A call may have been answered meanwhile.
             Ok(_) if replica.is_reached() => Arc::clone(replica),
             Ok(channel) => {
@@ -119,8 +119,8 @@ impl Keeper {
 
 /// A connection on which the other side answers: a process that hangs has its connections made by its kernel. Any
 /// answer about its health will do.
-async fn connect(address: SocketAddr, deadline: Duration) -> Result<Channel, StdError> {
-    let channel = endpoint(address, deadline)?.connect().await?;
+async fn connect(connector: &Connector, address: SocketAddr) -> Result<Channel, StdError> {
+    let channel = connector.endpoint(address)?.connect().await?;
     let check = HealthCheckRequest { service: String::new() };
     timeout(ANSWER_TIMEOUT, HealthClient::new(channel.clone()).check(check)).await??;
     Ok(channel)

@@ -13,7 +13,7 @@ use tonic_health::{
 
 use super::*;
 use crate::grpc::{
-    DeadlineChannel, channel,
+    Between, DeadlineChannel, Service, channel,
     incoming::incoming,
     limits::{AGE, server},
 };
@@ -73,7 +73,11 @@ fn free_address() -> SocketAddr {
 
 fn to(addresses: &[SocketAddr]) -> DeadlineChannel {
     let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    channel(addresses.join(",").parse().unwrap(), DEADLINE).unwrap()
+    named(&addresses.join(","))
+}
+
+fn named(targets: &str) -> DeadlineChannel {
+    channel(&Between::default(), Service::Order, targets.parse().unwrap(), DEADLINE).unwrap()
 }
 
 async fn ask(channel: &DeadlineChannel) -> Result<i32, Status> {
@@ -147,9 +151,9 @@ async fn when_nobody_is_there_calls_fail_at_once_and_succeed_as_soon_as_somebody
 #[tokio::test]
 async fn a_name_is_resolved_and_one_that_is_not_known_is_unavailable_within_the_connect_timeout() {
     let one = Program::start(ServingStatus::Serving);
-    let named = channel(format!("localhost:{}", one.address.port()).parse().unwrap(), DEADLINE).unwrap();
-    assert!(answers(&named, 10).await.iter().all(Result::is_ok));
-    let unknown = channel("no-such-host.invalid:1".parse().unwrap(), DEADLINE).unwrap();
+    let localhost = named(&format!("localhost:{}", one.address.port()));
+    assert!(answers(&localhost, 10).await.iter().all(Result::is_ok));
+    let unknown = named("no-such-host.invalid:1");
     let started = Instant::now();
     let error = ask(&unknown).await.unwrap_err();
     assert_eq!(

@@ -9,6 +9,8 @@ use std::{
 use p2p_domain::ParticipantId;
 use p2p_runtime::{Env, EnvError, grpc::Targets};
 
+use crate::access;
+
 const CALLBACK_PER_PEER: NonZeroUsize = NonZeroUsize::new(64).expect("64 is not zero");
 const REDIS_SCHEMES: [&str; 3] = ["redis", "redis-cluster", "redis-sentinel"];
 const DEFAULT_REDIS: &str = "redis://localhost:6379";
@@ -20,6 +22,8 @@ pub struct Config {
     pub prosumer: SocketAddr,
     /// `BIND_ADDR` and `CDS_PORT` (4001): catalog discovery.
     pub cds: SocketAddr,
+    /// Who may act, and how often.
+    pub access: access::Config,
     /// Who we are on the network.
     pub identity: Identity,
     /// `GATEWAY_ID`: names this gateway among those of one mailbox; host:BAP_PORT.
@@ -71,6 +75,7 @@ impl Config {
         Ok(Self {
             prosumer: SocketAddr::new(host, bap_port),
             cds: SocketAddr::new(host, cds_port),
+            access: access::Config::from_env(env, host)?,
             identity: Identity::from_env(env, bap_port, cds_port)?,
             gateway_id: env.text("GATEWAY_ID", &format!("{}:{bap_port}", env.text("HOSTNAME", "localhost"))),
             redis_url: redis_url(env)?,

@@ -1,6 +1,7 @@
 //! The gateway: one program that plays buyer's side (BAP), seller's side (BPP) and catalog discovery (CDS) over
 //! HTTP, and turns Beckn actions and callbacks into gRPC calls.
 
+mod access;
 mod app;
 mod bap;
 mod beckn;
@@ -13,6 +14,7 @@ mod health;
 mod metrics;
 mod named;
 mod observe;
+mod operator;
 mod peers;
 mod reply;
 mod router;
@@ -20,11 +22,13 @@ mod seller;
 mod services;
 mod transaction;
 
+pub use access::Who;
 pub use config::{Config, Identity};
+pub use router::{Declared, Port, declared as routes};
 
-use std::future::IntoFuture;
+use std::{future::IntoFuture, net::SocketAddr};
 
-use axum::serve::ListenerExt;
+use axum::{Router, extract::connect_info::IntoMakeServiceWithConnectInfo, serve::ListenerExt};
 use p2p_runtime::{Stop, Tasks, unless_stalled};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -55,10 +59,10 @@ pub async fn serve(config: Config, listeners: Listeners, stop: Stop) -> anyhow::
     let stopped = || stop.clone().cancelled_owned();
     let http = async {
         tokio::try_join!(
-            axum::serve(listeners.prosumer.tap_io(without_delay), prosumer)
+            axum::serve(listeners.prosumer.tap_io(without_delay), peers_of(prosumer))
                 .with_graceful_shutdown(stopped())
                 .into_future(),
-            axum::serve(listeners.cds.tap_io(without_delay), cds)
+            axum::serve(listeners.cds.tap_io(without_delay), peers_of(cds))
                 .with_graceful_shutdown(stopped())
                 .into_future(),
         )
@@ -67,6 +71,11 @@ pub async fn serve(config: Config, listeners: Listeners, stop: Stop) -> anyhow::
     tasks.drained().await;
     app.exchange.leave().await;
     Ok(())
+}
+
+/// With the address of who sends each request.
+fn peers_of(router: Router) -> IntoMakeServiceWithConnectInfo<Router, SocketAddr> {
+    router.into_make_service_with_connect_info()
 }
 
 /// Small answers leave at once. A socket that cannot be set so is slower, nothing else.

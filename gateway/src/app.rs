@@ -6,7 +6,8 @@ use p2p_domain::Clock;
 use p2p_runtime::{Stop, Tasks};
 
 use crate::{
-    config::Config, exchange::Exchange, peers::Peers, services::Services, transaction::Transactions,
+    access::Access, config::Config, exchange::Exchange, peers::Peers, services::Services,
+    transaction::Transactions,
 };
 
 /// The gateway. Clones are the same gateway, and cost next to nothing: every request is served by a few.
@@ -19,6 +20,8 @@ pub struct Parts {
     pub config: Arc<Config>,
     /// Tells the time.
     pub clock: Clock,
+    /// Who may act.
+    pub access: Access,
     /// The services behind it.
     pub services: Services,
     /// The way out.
@@ -46,6 +49,7 @@ impl App {
         let config = Arc::new(config);
         let clock = Clock::system();
         let services = Services::new(&config)?;
+        let access = Access::new(&config.access, &config.identity.own_uris, services.keys.clone());
         let peers = Peers::new(&config.identity, &config.peers, config.callback_per_peer, tasks)?;
         let bap = config.identity.bap_id.clone();
         let transactions = Transactions::start(&config.redis, services.mailbox.clone(), bap, tasks, stop)?;
@@ -58,6 +62,6 @@ impl App {
             tasks,
             stop,
         );
-        Ok(Self(Arc::new(Parts { config, clock, services, peers, transactions, exchange })))
+        Ok(Self(Arc::new(Parts { config, clock, access, services, peers, transactions, exchange })))
     }
 }

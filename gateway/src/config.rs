@@ -13,7 +13,7 @@ use p2p_runtime::{
     http::Connections,
 };
 
-use crate::{peers::PeerConfig, redis::Redis};
+use crate::{access, peers::PeerConfig, redis::Redis};
 
 const CALLBACK_PER_PEER: NonZeroUsize = NonZeroUsize::new(64).expect("64 is not zero");
 
@@ -24,6 +24,8 @@ pub struct Config {
     pub prosumer: SocketAddr,
     /// `BIND_ADDR` and `CDS_PORT` (4001): catalog discovery.
     pub cds: SocketAddr,
+    /// Who may act, and how often.
+    pub access: access::Config,
     /// `MAX_CONNECTIONS` (1024) and `MAX_CONNECTIONS_PER_PEER` (256; none in development on loopback), of both.
     pub connections: Connections,
     /// Who we are on the network.
@@ -81,6 +83,7 @@ impl Config {
         Ok(Self {
             prosumer: SocketAddr::new(host, bap_port),
             cds: SocketAddr::new(host, cds_port),
+            access: access::Config::from_env(env, host)?,
             connections: Connections::from_env(env, host)?,
             identity: Identity::from_env(env, bap_port, cds_port)?,
             peers: PeerConfig::from_env(env, host)?,

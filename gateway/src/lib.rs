@@ -1,6 +1,7 @@
 //! The gateway: one program that plays buyer's side (BAP), seller's side (BPP) and catalog discovery (CDS) over
 //! HTTP, and turns Beckn actions and callbacks into gRPC calls.
 
+mod access;
 mod app;
 mod bap;
 mod beckn;
@@ -15,6 +16,7 @@ mod health;
 mod metrics;
 mod named;
 mod observe;
+mod operator;
 mod peers;
 mod redis;
 mod reply;
@@ -23,9 +25,11 @@ mod seller;
 mod services;
 mod transaction;
 
+pub use access::Who;
 pub use config::{Config, Identity};
 pub use peers::PeerConfig;
 pub use redis::Redis;
+pub use router::{Declared, Port, declared as routes};
 
 use std::convert::Infallible;
 

@@ -34,6 +34,11 @@ static DELIVERIES: LazyLock<Histogram<f64>> = LazyLock::new(|| {
     metrics::durations("beckn.delivery.duration", "One attempt to deliver a callback, by what it came to.")
 });
 
+static TURNED_AWAY: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    let help = "Requests that were not let in, by reason: too many, or without the key that they need.";
+    metrics::meter().u64_counter("gateway.refusals").with_description(help).build()
+});
+
 /// What was said to an action, noted on the answer for [`accepting`].
 #[derive(Debug, Clone, Copy)]
 struct Said {
@@ -80,6 +85,11 @@ pub async fn accepting(action: Action, work: impl Future<Output = Response>) -> 
         ACTIONS.record(began.elapsed().as_secs_f64(), &attributes);
     }
     answer
+}
+
+/// A request is not let in.
+pub fn turned_away(reason: &'static str) {
+    TURNED_AWAY.add(1, &[KeyValue::new("reason", reason)]);
 }
 
 /// A callback as a label; none for a request of our buyer's side.

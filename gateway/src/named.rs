@@ -8,7 +8,7 @@ use axum::{
 };
 use p2p_domain::{ItemId, OfferId, OrderId, ProviderId};
 
-use crate::reply::ApiError;
+use crate::{access::KeyId, reply::ApiError};
 
 /// Something that clients name by its id.
 pub trait Noun: FromStr {
@@ -32,6 +32,13 @@ impl Noun for OrderId {
     const NOT_FOUND: &'static str = "Order not found";
 }
 
+impl Noun for KeyId {
+    const NOT_FOUND: &'static str = "Key not found";
+}
+
+/// What is said of a transaction that there is not.
+pub const NO_TRANSACTION: &str = "Transaction not found";
+
 /// The sentence about what a service does not know, by the reason that it gives.
 pub fn not_found(reason: &str) -> Option<&'static str> {
     match reason {
@@ -39,6 +46,8 @@ pub fn not_found(reason: &str) -> Option<&'static str> {
         "ITEM_NOT_FOUND" => Some(ItemId::NOT_FOUND),
         "OFFER_NOT_FOUND" => Some(OfferId::NOT_FOUND),
         "ORDER_NOT_FOUND" => Some(OrderId::NOT_FOUND),
+        "KEY_NOT_FOUND" => Some(KeyId::NOT_FOUND),
+        "TRANSACTION_NOT_FOUND" => Some(NO_TRANSACTION),
         _ => None,
     }
 }

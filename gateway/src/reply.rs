@@ -19,6 +19,9 @@ use crate::{beckn::unfit, named::not_found, observe::current_request_id};
 
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
+/// The reason of what goes beyond a caller's quota: its sentence says which.
+const QUOTA: &str = "QUOTA_EXCEEDED";
+
 /// A JSON text with its status.
 pub fn json_text(status: StatusCode, text: String) -> Response {
     let mut response =
@@ -118,6 +121,9 @@ pub fn sentence_of(error: &Status) -> String {
         }
         StatusCode::BAD_REQUEST | StatusCode::CONFLICT => error.message().to_owned(),
         StatusCode::INTERNAL_SERVER_ERROR => "internal error".into(),
+        StatusCode::TOO_MANY_REQUESTS if reason(error).as_deref() == Some(QUOTA) => {
+            error.message().to_owned()
+        }
         _ => "the service is not available, try again".into(),
     }
 }

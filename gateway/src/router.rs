@@ -2,18 +2,21 @@
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, State},
+    extract::{DefaultBodyLimit, Request, State},
+    handler::Handler,
     http::{Method, StatusCode, Uri},
-    middleware,
-    routing::{delete, get, post, put},
+    middleware::{self, Next},
+    routing::{MethodRouter, delete, get, post, put},
 };
 
 use crate::{
+    access::{Who, admit},
     app::App,
     bap,
     beckn::Action,
     bpp, cds, health,
     observe::observe,
+    operator,
     peers::Sender,
     reply::{ApiError, Text, refuse, survive},
     seller,
@@ -24,67 +27,159 @@ const BODY_BYTES: usize = 256 * 1024;
 /// Most bytes of a body that brings a catalog, or many blocks.
 const CATALOG_BYTES: usize = 4 * 1024 * 1024;
 
+/// A route: what it is for, whom it is for, and who serves it.
+struct Route {
+    method: Method,
+    path: &'static str,
+    who: Who,
+    most_bytes: usize,
+    to: MethodRouter<App>,
+}
+
+impl Route {
+    fn new(method: Method, path: &'static str, who: Who, to: MethodRouter<App>) -> Self {
+        Self { method, path, who, most_bytes: BODY_BYTES, to }
+    }
+
+    fn get<T: 'static>(path: &'static str, who: Who, handler: impl Handler<T, App>) -> Self {
+        Self::new(Method::GET, path, who, get(handler))
+    }
+
+    fn post<T: 'static>(path: &'static str, who: Who, handler: impl Handler<T, App>) -> Self {
+        Self::new(Method::POST, path, who, post(handler))
+    }
+
+    fn put<T: 'static>(path: &'static str, who: Who, handler: impl Handler<T, App>) -> Self {
+        Self::new(Method::PUT, path, who, put(handler))
+    }
+
+    fn delete<T: 'static>(path: &'static str, who: Who, handler: impl Handler<T, App>) -> Self {
+        Self::new(Method::DELETE, path, who, delete(handler))
+    }
+
+    /// Brings a catalog, or many blocks.
+    fn with_catalog(self) -> Self {
+        Self { most_bytes: CATALOG_BYTES, ..self }
+    }
+
+    /// Behind its gate. The gate is of the route alone: what matches no route, or no method, is 404 or 405 to anybody.
+    fn gated(self, app: &App) -> MethodRouter<App> {
+        let (app, who) = (app.clone(), self.who);
+        let gate = move |request: Request, next: Next| admit(app.clone(), who, request, next);
+        self.to.route_layer(DefaultBodyLimit::max(self.most_bytes)).route_layer(middleware::from_fn(gate))
+    }
+}
+
+fn prosumer_routes() -> Vec<Route> {
+    vec![
+        Route::get("/health", Who::Probe, health::prosumer),
+        Route::get("/health/live", Who::Probe, health::live),
+        Route::get("/health/ready", Who::Probe, health::ready),
+        Route::post("/api/discover", Who::Client, bap::discover),
+        Route::post("/api/select", Who::Client, bap::select),
+        Route::post("/api/init", Who::Client, bap::init),
+        Route::post("/api/confirm", Who::Client, bap::confirm),
+        Route::post("/api/status", Who::Client, bap::status),
+        Route::post("/api/cancel", Who::Client, bap::cancel),
+        Route::get("/api/transactions", Who::Client, bap::transactions::list),
+        Route::delete("/api/transactions", Who::Operator, bap::transactions::clear),
+        Route::get("/api/transactions/{id}", Who::Client, bap::transactions::show),
+        Route::get("/api/transactions/{id}/events", Who::Client, bap::transactions::events),
+        action("/select", Who::Peer, Action::Select),
+        action("/init", Who::Peer, Action::Init),
+        action("/confirm", Who::Peer, Action::Confirm),
+        action("/status", Who::Peer, Action::Status),
+        action("/cancel", Who::Peer, Action::Cancel),
+        Route::post("/seller/register", Who::Newcomer, seller::providers::register),
+        Route::get("/seller/providers", Who::Provider, seller::providers::list),
+        Route::get("/seller/providers/{id}", Who::Provider, seller::providers::show),
+        Route::get("/seller/items", Who::Provider, seller::items::list),
+        Route::post("/seller/items", Who::Provider, seller::items::create),
+        Route::put("/seller/items/{id}/quantity", Who::Provider, seller::items::set_quantity),
+        Route::get("/seller/offers", Who::Provider, seller::offers::list),
+        Route::post("/seller/offers", Who::Provider, seller::offers::create),
+        Route::delete("/seller/offers/{id}", Who::Provider, seller::offers::withdraw),
+        Route::get("/seller/orders", Who::Provider, seller::orders::list),
+        Route::post("/seller/orders/{id}/complete", Who::Provider, seller::orders::complete),
+        Route::post("/seller/orders/{id}/cancel", Who::Provider, seller::orders::cancel),
+        Route::get("/seller/keys", Who::Provider, seller::keys::list),
+        Route::post("/seller/keys", Who::Provider, seller::keys::create),
+        Route::delete("/seller/keys/{id}", Who::Provider, seller::keys::revoke),
+        callback("/callbacks/on_select", Who::Peer, Action::Select),
+        callback("/callbacks/on_init", Who::Peer, Action::Init),
+        callback("/callbacks/on_confirm", Who::Peer, Action::Confirm),
+        callback("/callbacks/on_status", Who::Peer, Action::Status),
+        callback("/callbacks/on_cancel", Who::Peer, Action::Cancel),
+        callback("/callbacks/on_discover", Who::Peer, Action::Discover).with_catalog(),
+        Route::post("/operator/clients", Who::Operator, operator::clients::create),
+        Route::post("/operator/clients/{id}/keys", Who::Operator, operator::clients::create_key),
+        Route::post("/operator/providers/{id}/keys", Who::Operator, operator::providers::create_key),
+        Route::get("/operator/keys", Who::Operator, operator::keys::list),
+        Route::delete("/operator/keys/{id}", Who::Operator, operator::keys::revoke),
+        Route::get("/operator/dead-letters", Who::Operator, operator::dead_letters::list),
+        Route::post("/operator/dead-letters/{id}/redrive", Who::Operator, operator::dead_letters::redrive),
+    ]
+}
+
+fn cds_routes() -> Vec<Route> {
+    vec![
+        Route::get("/health", Who::Probe, health::cds),
+        action("/discover", Who::Peer, Action::Discover),
+        Route::get("/catalog", Who::Anyone, cds::catalog),
+        Route::post("/sync/provider", Who::Operator, cds::sync::provider),
+        Route::post("/sync/item", Who::Operator, cds::sync::item),
+        Route::post("/sync/offer", Who::Operator, cds::sync::offer),
+        Route::delete("/sync/offer/{id}", Who::Operator, cds::sync::withdraw_offer),
+        Route::post("/sync/blocks", Who::Operator, cds::sync::blocks).with_catalog(),
+    ]
+}
+
 /// Buyer's and seller's side, on `BAP_PORT`.
 pub fn prosumer(app: App) -> Router {
-    let router = Router::new()
-        .route("/health", get(health::prosumer))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
-        .route("/api/discover", post(bap::discover))
-        .route("/api/select", post(bap::select))
-        .route("/api/init", post(bap::init))
-        .route("/api/confirm", post(bap::confirm))
-        .route("/api/status", post(bap::status))
-        .route("/api/cancel", post(bap::cancel))
-        .route("/api/transactions", get(bap::transactions::list).delete(bap::transactions::clear))
-        .route("/api/transactions/{id}", get(bap::transactions::show))
-        .route("/api/transactions/{id}/events", get(bap::transactions::events))
-        .route("/select", action(Action::Select))
-        .route("/init", action(Action::Init))
-        .route("/confirm", action(Action::Confirm))
-        .route("/status", action(Action::Status))
-        .route("/cancel", action(Action::Cancel))
-        .route("/seller/register", post(seller::providers::register))
-        .route("/seller/providers", get(seller::providers::list))
-        .route("/seller/providers/{id}", get(seller::providers::show))
-        .route("/seller/items", get(seller::items::list).post(seller::items::create))
-        .route("/seller/items/{id}/quantity", put(seller::items::set_quantity))
-        .route("/seller/offers", get(seller::offers::list).post(seller::offers::create))
-        .route("/seller/offers/{id}", delete(seller::offers::withdraw))
-        .route("/seller/orders", get(seller::orders::list))
-        .route("/seller/orders/{id}/complete", post(seller::orders::complete))
-        .route("/seller/orders/{id}/cancel", post(seller::orders::cancel))
-        .route("/callbacks/on_select", callback(Action::Select))
-        .route("/callbacks/on_init", callback(Action::Init))
-        .route("/callbacks/on_confirm", callback(Action::Confirm))
-        .route("/callbacks/on_status", callback(Action::Status))
-        .route("/callbacks/on_cancel", callback(Action::Cancel))
-        .layer(DefaultBodyLimit::max(BODY_BYTES));
-    let catalogs = Router::new()
-        .route("/callbacks/on_discover", callback(Action::Discover))
-        .layer(DefaultBodyLimit::max(CATALOG_BYTES));
-    finish(router.merge(catalogs), app)
+    serve(prosumer_routes(), app)
 }
 
 /// Catalog discovery, on `CDS_PORT`.
 pub fn cds(app: App) -> Router {
-    let router = Router::new()
-        .route("/health", get(health::cds))
-        .route("/discover", action(Action::Discover))
-        .route("/catalog", get(cds::catalog))
-        .route("/sync/provider", post(cds::sync::provider))
-        .route("/sync/item", post(cds::sync::item))
-        .route("/sync/offer", post(cds::sync::offer))
-        .route("/sync/offer/{id}", delete(cds::sync::withdraw_offer))
-        .layer(DefaultBodyLimit::max(BODY_BYTES));
-    let catalogs = Router::new()
-        .route("/sync/blocks", post(cds::sync::blocks))
-        .layer(DefaultBodyLimit::max(CATALOG_BYTES));
-    finish(router.merge(catalogs), app)
+    serve(cds_routes(), app)
 }
 
-fn finish(router: Router<App>, app: App) -> Router {
-    router
+/// A route as it is declared.
+#[derive(Debug, Clone)]
+pub struct Declared {
+    /// Where it is served.
+    pub port: Port,
+    /// Its method.
+    pub method: Method,
+    /// Its path; `{id}` stands for what differs.
+    pub path: &'static str,
+    /// Whom it is for.
+    pub who: Who,
+}
+
+/// Where a route is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Port {
+    /// `BAP_PORT`.
+    Bap,
+    /// `CDS_PORT`.
+    Cds,
+}
+
+/// Every route that there is.
+pub fn declared() -> Vec<Declared> {
+    let of = |port, routes: Vec<Route>| {
+        let declared = move |Route { method, path, who, .. }| Declared { port, method, path, who };
+        routes.into_iter().map(declared)
+    };
+    of(Port::Bap, prosumer_routes()).chain(of(Port::Cds, cds_routes())).collect()
+}
+
+fn serve(routes: Vec<Route>, app: App) -> Router {
+    let add = |router: Router<App>, route: Route| router.route(route.path, route.gated(&app));
+    routes
+        .into_iter()
+        .fold(Router::new(), add)
         .fallback(|method: Method, uri: Uri| async move {
             ApiError::not_found(format!("Cannot {method} {}", uri.path()))
         })
@@ -99,15 +194,17 @@ fn finish(router: Router<App>, app: App) -> Router {
 }
 
 /// A Beckn action of the seller's side or of the CDS.
-fn action(action: Action) -> axum::routing::MethodRouter<App> {
-    post(move |State(app): State<App>, _allowed: Sender, Text(body): Text| async move {
+fn action(path: &'static str, who: Who, action: Action) -> Route {
+    let serve = move |State(app): State<App>, _allowed: Sender, Text(body): Text| async move {
         bpp::accept(app, action, body).await
-    })
+    };
+    Route::post(path, who, serve)
 }
 
 /// A Beckn callback to the buyer's side.
-fn callback(action: Action) -> axum::routing::MethodRouter<App> {
-    post(move |State(app): State<App>, _allowed: Sender, Text(body): Text| async move {
+fn callback(path: &'static str, who: Who, action: Action) -> Route {
+    let serve = move |State(app): State<App>, _allowed: Sender, Text(body): Text| async move {
         bap::callback::receive(app, action, body).await
-    })
+    };
+    Route::post(path, who, serve)
 }

@@ -5,7 +5,10 @@ use std::{fmt::Display, time::Duration};
 use p2p_proto::{
     catalog::catalog_service_client::CatalogServiceClient,
     matching::matching_service_client::MatchingServiceClient,
-    order::{mailbox_service_client::MailboxServiceClient, order_service_client::OrderServiceClient},
+    order::{
+        key_service_client::KeyServiceClient, mailbox_service_client::MailboxServiceClient,
+        order_service_client::OrderServiceClient,
+    },
 };
 use p2p_runtime::grpc::{DeadlineChannel, MOST_ANSWER, Service, Targets, channel};
 
@@ -29,6 +32,8 @@ pub struct Services {
     pub matching: MatchingServiceClient<DeadlineChannel>,
     /// Orders and quotes.
     pub orders: OrderServiceClient<DeadlineChannel>,
+    /// Keys.
+    pub keys: KeyServiceClient<DeadlineChannel>,
     /// Messages.
     pub mailbox: MailboxServiceClient<DeadlineChannel>,
     /// The channels by name, to ask for health.
@@ -51,6 +56,7 @@ impl Services {
             catalog: CatalogServiceClient::new(catalog.clone()).max_decoding_message_size(MOST_ANSWER),
             matching: MatchingServiceClient::new(matching.clone()),
             orders: OrderServiceClient::new(order.clone()),
+            keys: KeyServiceClient::new(order.clone()),
             mailbox: MailboxServiceClient::new(order.clone()).max_decoding_message_size(MOST_ANSWER),
             channels: [("catalog", catalog), ("matching", matching), ("order", order)],
         })

@@ -10,6 +10,7 @@ use super::{
     status::seller,
 };
 use crate::{
+    access::Buyer,
     app::App,
     beckn::{Action, seed::request::Cancel as Message},
     reply::{ApiError, JsonBody},
@@ -25,10 +26,14 @@ pub struct Cancel {
 }
 
 /// Gives the order up; the answer comes as on_cancel.
-pub async fn cancel(State(app): State<App>, JsonBody(asked): JsonBody<Cancel>) -> Result<Response, ApiError> {
+pub async fn cancel(
+    State(app): State<App>,
+    buyer: Buyer,
+    JsonBody(asked): JsonBody<Cancel>,
+) -> Result<Response, ApiError> {
     let transaction_id =
         known_id(asked.transaction_id.as_deref()).ok_or_else(|| ApiError::bad_request(UNKNOWN))?;
-    app.request(&transaction_id, &asked).await
+    app.request(&buyer, &transaction_id, &asked).await
 }
 
 impl Build for Cancel {

@@ -9,6 +9,7 @@ use super::{
     status::seller,
 };
 use crate::{
+    access::Buyer,
     app::App,
     beckn::{
         Action,
@@ -18,7 +19,7 @@ use crate::{
     transaction::Loaded,
 };
 
-pub(super) const UNKNOWN: &str = "Transaction not found";
+pub(super) use crate::named::NO_TRANSACTION as UNKNOWN;
 const NO_ORDER: &str = "No order ID available. Run init first or provide order_id.";
 
 /// Which order; that of the transaction unless it is named.
@@ -45,11 +46,12 @@ pub(super) fn order_id(state: &Loaded, named: Option<&str>) -> Result<String, Ap
 /// Buys the order; the answer comes as on_confirm.
 pub async fn confirm(
     State(app): State<App>,
+    buyer: Buyer,
     JsonBody(asked): JsonBody<Confirm>,
 ) -> Result<Response, ApiError> {
     let transaction_id =
         known_id(asked.transaction_id.as_deref()).ok_or_else(|| ApiError::bad_request(UNKNOWN))?;
-    app.request(&transaction_id, &asked).await
+    app.request(&buyer, &transaction_id, &asked).await
 }
 
 impl Build for Confirm {

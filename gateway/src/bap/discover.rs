@@ -10,11 +10,13 @@ use super::{
     request::{Build, NothingElse, Outgoing, raw},
 };
 use crate::{
+    access::Buyer,
     app::App,
     beckn::{
         Action, Number,
         seed::{catalog::Window, request},
     },
+    named::NO_TRANSACTION,
     reply::{ApiError, JsonBody},
     transaction::Loaded,
 };
@@ -43,11 +45,14 @@ pub struct Discover {
 /// Finds offers: asks the CDS, whose answer comes as on_discover.
 pub async fn discover(
     State(app): State<App>,
+    buyer: Buyer,
     JsonBody(asked): JsonBody<Discover>,
 ) -> Result<Response, ApiError> {
     match &asked.transaction_id {
-        Some(id) => app.request(id, &asked).await,
-        None => app.request_on(Loaded::default(), &TransactionId::random(), &asked).await,
+        // A client goes on with what is its own; the id of a new transaction is ours.
+        Some(id) if !app.transactions.is_of(&buyer, id).await? => Err(ApiError::not_found(NO_TRANSACTION)),
+        Some(id) => app.request(&buyer, id, &asked).await,
+        None => app.request_on(Loaded::default(), &buyer, &TransactionId::random(), &asked).await,
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
     request::{Build, NothingElse, Outgoing, known_id, raw},
 };
 use crate::{
+    access::Buyer,
     app::App,
     beckn::{
         Action, Number,
@@ -39,10 +40,14 @@ struct Selected {
 }
 
 /// Orders what was selected; the answer comes as on_init.
-pub async fn init(State(app): State<App>, JsonBody(asked): JsonBody<Init>) -> Result<Response, ApiError> {
+pub async fn init(
+    State(app): State<App>,
+    buyer: Buyer,
+    JsonBody(asked): JsonBody<Init>,
+) -> Result<Response, ApiError> {
     let transaction_id =
         known_id(asked.transaction_id.as_deref()).ok_or_else(|| ApiError::bad_request(NOT_SELECTED))?;
-    app.request(&transaction_id, &asked).await
+    app.request(&buyer, &transaction_id, &asked).await
 }
 
 impl Build for Init {

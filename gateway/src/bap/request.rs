@@ -12,6 +12,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::callback::BuyerParts;
 use crate::{
+    access::Buyer,
     app::App,
     beckn::{Action, Context, PeerAnswer},
     exchange::Sent,
@@ -93,16 +94,17 @@ pub(super) fn known_id(text: Option<&str>) -> Option<TransactionId> {
 }
 
 impl App {
-    /// Builds a request on the buyer's state and makes it. When the state was stale, it is rebuilt and the
+    /// Builds a request on the buyer's state and makes it. Another's transaction is as one that there is not. When the state was stale, it is rebuilt and the
     /// request is built again: a stale cache never trades.
     pub(super) async fn request<B: Build>(
         &self,
+        buyer: &Buyer,
         transaction: &TransactionId,
         asked: &B,
     ) -> Result<Response, ApiError> {
         let work = async {
-            let state = self.transactions.load(transaction).await?;
-            self.request_on(state, transaction, asked).await
+            let state = self.transactions.load_for(buyer, transaction).await?;
+            self.request_on(state, buyer, transaction, asked).await
         };
         work.with_context(in_trade(transaction, Vec::new)).await
     }
@@ -111,16 +113,18 @@ impl App {
     pub(super) async fn request_on<B: Build>(
         &self,
         state: Loaded,
+        buyer: &Buyer,
         transaction: &TransactionId,
         asked: &B,
     ) -> Result<Response, ApiError> {
-        let work = self.build_and_send(state, transaction, asked);
+        let work = self.build_and_send(state, buyer, transaction, asked);
         work.with_context(in_trade(transaction, Vec::new)).await
     }
 
     async fn build_and_send<B: Build>(
         &self,
         mut state: Loaded,
+        buyer: &Buyer,
         transaction: &TransactionId,
         asked: &B,
     ) -> Result<Response, ApiError> {
@@ -136,7 +140,7 @@ impl App {
                     None => return Err(refused),
                 },
             };
-            match self.send(transaction, &state, outgoing).await? {
+            match self.send(buyer, transaction, &state, outgoing).await? {
                 Made::Answered(message_id, ack) => {
                     let transaction_id = transaction.clone();
                     tracing::info!(%transaction_id, message_id, "asked");
@@ -151,6 +155,7 @@ impl App {
     /// Stores the request and makes it, unless the state it was built on was stale.
     async fn send(
         &self,
+        buyer: &Buyer,
         transaction: &TransactionId,
         state: &Loaded,
         mut outgoing: Outgoing,
@@ -182,7 +187,7 @@ impl App {
             }),
             buyer_json: raw(&outgoing.parts)?.get().to_owned(),
             seen_buyer_seq: state.buyer_seq(),
-            client_id: String::new(),
+            client_id: buyer.client_id(),
         };
         trace::note(|| vec![KeyValue::new("beckn.message_id", context.message_id.to_string())]);
         failpoint!("gateway.request.{}.built", outgoing.action);
@@ -191,6 +196,7 @@ impl App {
             return Ok(Made::Stale(sent.buyer_seq));
         }
         failpoint!("gateway.request.{}.stored", outgoing.action);
+        self.transactions.belongs_to(transaction, buyer);
         let message = Message::of(&context, outgoing.action, now);
         self.transactions.note(Way::Outbound, message.message_id, outgoing.action.as_str(), now);
         let step = Step::Request(message, outgoing.parts.request_parts());

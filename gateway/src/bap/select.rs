@@ -13,6 +13,7 @@ use super::{
     request::{Build, Outgoing, known_id, raw},
 };
 use crate::{
+    access::Buyer,
     app::App,
     beckn::{
         Action, Number, quantity,
@@ -65,10 +66,14 @@ struct Matching {
 }
 
 /// Asks the seller for a price of what was chosen; the answer comes as on_select.
-pub async fn select(State(app): State<App>, JsonBody(asked): JsonBody<Select>) -> Result<Response, ApiError> {
+pub async fn select(
+    State(app): State<App>,
+    buyer: Buyer,
+    JsonBody(asked): JsonBody<Select>,
+) -> Result<Response, ApiError> {
     let transaction_id =
         known_id(asked.transaction_id.as_deref()).ok_or_else(|| ApiError::bad_request(NO_CATALOG))?;
-    app.request(&transaction_id, &asked).await
+    app.request(&buyer, &transaction_id, &asked).await
 }
 
 impl Build for Select {

@@ -9,6 +9,7 @@ use super::{
     request::{Build, NothingElse, Outgoing, known_id, raw},
 };
 use crate::{
+    access::Buyer,
     app::App,
     beckn::{
         Action,
@@ -26,10 +27,14 @@ pub struct Status {
 }
 
 /// Asks how the order is; the answer comes as on_status.
-pub async fn status(State(app): State<App>, JsonBody(asked): JsonBody<Status>) -> Result<Response, ApiError> {
+pub async fn status(
+    State(app): State<App>,
+    buyer: Buyer,
+    JsonBody(asked): JsonBody<Status>,
+) -> Result<Response, ApiError> {
     let transaction_id =
         known_id(asked.transaction_id.as_deref()).ok_or_else(|| ApiError::bad_request(UNKNOWN))?;
-    app.request(&transaction_id, &asked).await
+    app.request(&buyer, &transaction_id, &asked).await
 }
 
 impl Build for Status {

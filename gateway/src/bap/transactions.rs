@@ -13,15 +13,17 @@ use p2p_proto::{
 use serde::Serialize;
 
 use crate::{
+    access::Buyer,
     app::App,
     beckn::instant,
+    named::NO_TRANSACTION,
     reply::{ApiError, PageQuery, json, json_text},
 };
 
 const USUALLY_LISTED: u32 = 100;
 
 fn not_found() -> ApiError {
-    ApiError::not_found("Transaction not found")
+    ApiError::not_found(NO_TRANSACTION)
 }
 
 /// The transaction that the path names. What can be no id is an unknown one.
@@ -38,13 +40,13 @@ impl FromRequestParts<App> for Named {
 }
 
 /// Whole states, newest first.
-pub async fn list(State(app): State<App>, page: PageQuery) -> Result<Response, ApiError> {
-    Ok(json(&app.transactions.list(page.limit.unwrap_or(USUALLY_LISTED), page.cursor).await?))
+pub async fn list(State(app): State<App>, buyer: Buyer, page: PageQuery) -> Result<Response, ApiError> {
+    Ok(json(&app.transactions.list(&buyer, page.limit.unwrap_or(USUALLY_LISTED), page.cursor).await?))
 }
 
 /// One state.
-pub async fn show(State(app): State<App>, Named(id): Named) -> Result<Response, ApiError> {
-    Ok(json_text(StatusCode::OK, app.transactions.show(&id).await?.ok_or_else(not_found)?))
+pub async fn show(State(app): State<App>, buyer: Buyer, Named(id): Named) -> Result<Response, ApiError> {
+    Ok(json_text(StatusCode::OK, app.transactions.show(&buyer, &id).await?.ok_or_else(not_found)?))
 }
 
 #[derive(Serialize)]
@@ -96,6 +98,7 @@ impl Shown {
 /// The messages of one transaction in order of acceptance, both ways, with their exact text.
 pub async fn events(
     State(app): State<App>,
+    buyer: Buyer,
     Named(transaction): Named,
     page: PageQuery,
 ) -> Result<Response, ApiError> {
@@ -103,6 +106,9 @@ pub async fn events(
         "" => 0,
         cursor => cursor.parse().map_err(|_e| ApiError::bad_request("cursor is not one of ours"))?,
     };
+    if !app.transactions.is_of(&buyer, &transaction).await? {
+        return Err(not_found());
+    }
     let request = ListEventsRequest {
         bap_id: app.config.identity.bap_id.to_string(),
         transaction_id: transaction.to_string(),

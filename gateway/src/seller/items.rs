@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::{ListQuery, new_id, next, under_a_new_id};
 use crate::{
+    access::Seller,
     app::App,
     beckn::Number,
     fields::Fields,
@@ -82,9 +83,10 @@ struct Made {
 /// Makes an item of a provider.
 pub async fn create(
     State(app): State<App>,
+    seller: Seller,
     JsonBody(fields): JsonBody<Fields>,
 ) -> Result<Response, ApiError> {
-    let item = read(&fields)?;
+    let item = read(&fields, &seller)?;
     let word = format!("item-{}", item.source_type.to_ascii_lowercase());
     let make = |id| {
         let mut catalog = app.services.catalog.clone();
@@ -97,9 +99,9 @@ pub async fn create(
 }
 
 /// The item that a client describes, without an id.
-fn read(fields: &Fields) -> Result<proto::Item, ApiError> {
+fn read(fields: &Fields, seller: &Seller) -> Result<proto::Item, ApiError> {
     let missing = || ApiError::bad_request(REQUIRED);
-    let provider: ProviderId = fields.id("provider_id")?.ok_or_else(missing)?;
+    let provider: ProviderId = seller.names_or_is(fields.id("provider_id")?).ok_or_else(missing)?;
     let source_type = fields.word("source_type")?.ok_or_else(missing)?;
     let total = fields.some_energy("available_qty")?.ok_or_else(missing)?;
     let production = fields.windows("production_windows")?.unwrap_or_default();
@@ -146,6 +148,7 @@ struct Changed {
 /// Says how much of an item is unsold.
 pub async fn set_quantity(
     State(app): State<App>,
+    seller: Seller,
     Named(id): Named<ItemId>,
     JsonBody(fields): JsonBody<Fields>,
 ) -> Result<Response, ApiError> {
@@ -153,7 +156,7 @@ pub async fn set_quantity(
         item_id: id.into(),
         unsold_wh: quantity(&fields)?.wh(),
         origin: Origin::Seller.into(),
-        provider_id: String::new(),
+        provider_id: seller.provider_id(),
     };
     let item = app.services.catalog.clone().set_item_quantity(request).await?.into_inner().item;
     let item = required(item, "item")?;

@@ -1,6 +1,7 @@
 //! The seller's API: who sells, what there is, what is offered at which price, and what became of the orders.
 
 pub mod items;
+pub mod keys;
 pub mod offers;
 pub mod orders;
 pub mod providers;
@@ -12,7 +13,10 @@ use axum::{
 use p2p_domain::ProviderId;
 use tonic::{Code, Status};
 
-use crate::reply::{ApiError, PageQuery, told};
+use crate::{
+    access::Seller,
+    reply::{ApiError, PageQuery, told},
+};
 
 /// How often another id is tried when one is taken.
 const TRIES: usize = 5;
@@ -39,7 +43,7 @@ async fn under_a_new_id<T, F: Future<Output = Result<T, Status>>>(
 
 /// `?provider_id=&limit=&cursor=` of a list.
 pub struct ListQuery {
-    /// Whose; everybody's when none is named.
+    /// Whose; when none is named the seller's own, or everybody's when the seller is nobody in particular.
     whose: Whose,
     page: PageQuery,
 }
@@ -55,12 +59,15 @@ impl<S: Send + Sync> FromRequestParts<S> for ListQuery {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let seller = Seller::from_request_parts(parts, state).await?;
         let page = PageQuery::from_request_parts(parts, state).await?;
         let told = told(parts.uri.query().unwrap_or_default())?;
         let provider_id = told.get("provider_id").map_or("", String::as_str);
         let whose = match ProviderId::parse(provider_id) {
-            Ok(id) => Whose::Of(id),
-            Err(_no_id) if provider_id.is_empty() => Whose::Everybodys,
+            Ok(id) => Whose::Of(seller.names(id)),
+            Err(_no_id) if provider_id.is_empty() => {
+                seller.names_or_is(None).map_or(Whose::Everybodys, Whose::Of)
+            }
             Err(_no_id) => Whose::Nobodys,
         };
         Ok(Self { whose, page })

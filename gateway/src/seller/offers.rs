@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::{ListQuery, items, new_id, next, under_a_new_id};
 use crate::{
+    access::Seller,
     app::App,
     beckn::{
         Number,
@@ -103,9 +104,10 @@ struct Made {
 /// Offers energy of an item.
 pub async fn create(
     State(app): State<App>,
+    seller: Seller,
     JsonBody(fields): JsonBody<Fields>,
 ) -> Result<Response, ApiError> {
-    let offer = read(&fields, app.clock.now())?;
+    let offer = read(&fields, &seller, app.clock.now())?;
     let make = |id| {
         let mut catalog = app.services.catalog.clone();
         let offer = proto::Offer { id, ..offer.clone() };
@@ -117,10 +119,10 @@ pub async fn create(
 }
 
 /// The offer that a client describes, without an id.
-fn read(fields: &Fields, now: DateTime<Utc>) -> Result<proto::Offer, ApiError> {
+fn read(fields: &Fields, seller: &Seller, now: DateTime<Utc>) -> Result<proto::Offer, ApiError> {
     let missing = || ApiError::bad_request(REQUIRED);
     let item: ItemId = fields.id("item_id")?.ok_or_else(missing)?;
-    let provider: ProviderId = fields.id("provider_id")?.ok_or_else(missing)?;
+    let provider: ProviderId = seller.names_or_is(fields.id("provider_id")?).ok_or_else(missing)?;
     let price = fields.price("price_per_kwh")?.ok_or_else(missing)?;
     let total = fields.whole_kwh("max_qty")?.ok_or_else(missing)?;
     let window = fields.window_to_come("time_window", now)?.ok_or_else(missing)?;
@@ -159,11 +161,15 @@ struct Withdrawn {
 }
 
 /// Takes an offer off sale; what is held or sold of it stays so.
-pub async fn withdraw(State(app): State<App>, Named(id): Named<OfferId>) -> Result<Response, ApiError> {
+pub async fn withdraw(
+    State(app): State<App>,
+    seller: Seller,
+    Named(id): Named<OfferId>,
+) -> Result<Response, ApiError> {
     let request = WithdrawOfferRequest {
         offer_id: id.to_string(),
         origin: Origin::Seller.into(),
-        provider_id: String::new(),
+        provider_id: seller.provider_id(),
     };
     app.services.catalog.clone().withdraw_offer(request).await?;
     Ok(json(&Withdrawn { status: "ok", deleted: id.into() }))

@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use super::{ListQuery, items::unsold, next, offers::Blocks};
 use crate::{
+    access::Seller,
     app::App,
     beckn::{Number, seed::order},
     fields::Fields,
@@ -130,18 +131,20 @@ impl Moved {
     }
 }
 
-/// The seller that a client says it is; empty when it does not say.
-fn seller(fields: &Fields) -> Result<String, ApiError> {
-    Ok(fields.id::<ProviderId>("provider_id")?.map(Into::into).unwrap_or_default())
+/// Whose the order must be; empty for anybody's, when nobody is said.
+fn whose(seller: &Seller, fields: &Fields) -> Result<String, ApiError> {
+    let whose: Option<ProviderId> = seller.names_or_is(fields.id("provider_id")?);
+    Ok(whose.map(Into::into).unwrap_or_default())
 }
 
 /// Says that an order was delivered.
 pub async fn complete(
     State(app): State<App>,
+    seller: Seller,
     Named(id): Named<OrderId>,
     JsonBody(fields): JsonBody<Fields>,
 ) -> Result<Response, ApiError> {
-    let request = CompleteOrderRequest { order_id: id.to_string(), provider_id: seller(&fields)? };
+    let request = CompleteOrderRequest { order_id: id.to_string(), provider_id: whose(&seller, &fields)? };
     let order = app.services.orders.clone().complete_order(request).await?.into_inner().order;
     Ok(json(&Moved::of(order)?))
 }
@@ -149,12 +152,13 @@ pub async fn complete(
 /// Gives up an order.
 pub async fn cancel(
     State(app): State<App>,
+    seller: Seller,
     Named(id): Named<OrderId>,
     JsonBody(fields): JsonBody<Fields>,
 ) -> Result<Response, ApiError> {
     let request = CancelOrderRequest {
         order_id: id.to_string(),
-        provider_id: seller(&fields)?,
+        provider_id: whose(&seller, &fields)?,
         reason: fields.text("reason")?.unwrap_or_default(),
     };
     let order = app.services.orders.clone().cancel_order(request).await?.into_inner().order;

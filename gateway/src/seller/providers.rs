@@ -16,11 +16,15 @@ use serde::Serialize;
 
 use super::{items::Item, new_id, next, offers::Listed, under_a_new_id};
 use crate::{
+    access::{Auth, Kind, Seller, shown_once},
     app::App,
     fields::Fields,
     named::{Named, Noun},
     reply::{ApiError, JsonBody, PageQuery, json},
 };
+
+/// What the key that comes with a registration is called.
+const FIRST_KEY: &str = "registration";
 
 /// A provider as sellers see it.
 #[derive(Serialize)]
@@ -36,6 +40,9 @@ struct Provider {
 struct Registered {
     status: &'static str,
     provider: Provider,
+    /// The provider's first key, shown here and never again; none without keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_key: Option<String>,
 }
 
 /// Makes a provider, in whom trust is as in anybody unknown.
@@ -59,7 +66,12 @@ pub async fn register(
     let made = under_a_new_id(|| new_id("provider", 8), make).await?.into_inner();
     let provider = required(made.provider, "provider")?;
     let unknown = Trust::of(provider.id.clone(), p2p_domain::Trust::UNKNOWN);
-    Ok(json(&Registered { status: "ok", provider: Provider::of(provider, &unknown) }))
+    let issued = match app.access.auth() {
+        Auth::Keys => Some(app.access.issue(Kind::Provider, &provider.id, FIRST_KEY.to_owned()).await?),
+        Auth::Off => None,
+    };
+    let api_key = issued.map(|issued| issued.key.expose().to_owned());
+    Ok(shown_once(&Registered { status: "ok", provider: Provider::of(provider, &unknown), api_key }))
 }
 
 #[derive(Serialize)]
@@ -69,9 +81,10 @@ struct Providers {
     next_cursor: Option<String>,
 }
 
-/// Who sells, oldest first.
-pub async fn list(State(app): State<App>, page: PageQuery) -> Result<Response, ApiError> {
-    let request = ListProvidersRequest { ids: Vec::new(), page_size: page.size(), cursor: page.cursor };
+/// Who sells, oldest first; of a provider, itself.
+pub async fn list(State(app): State<App>, seller: Seller, page: PageQuery) -> Result<Response, ApiError> {
+    let ids = seller.names_or_is(None).into_iter().map(Into::into).collect();
+    let request = ListProvidersRequest { ids, page_size: page.size(), cursor: page.cursor };
     let found = app.services.catalog.clone().list_providers(request).await?.into_inner();
     let providers = trusted(&app, found.providers).await?;
     Ok(json(&Providers { providers, next_cursor: next(found.next_cursor) }))
@@ -89,7 +102,12 @@ struct Whole {
 }
 
 /// One provider with the first pages of what it has.
-pub async fn show(State(app): State<App>, Named(id): Named<ProviderId>) -> Result<Response, ApiError> {
+pub async fn show(
+    State(app): State<App>,
+    seller: Seller,
+    Named(id): Named<ProviderId>,
+) -> Result<Response, ApiError> {
+    let id = seller.names(id);
     let request = ListProvidersRequest { ids: vec![id.to_string()], ..ListProvidersRequest::default() };
     let found = app.services.catalog.clone().list_providers(request).await?.into_inner().providers;
     let items = ListItemsRequest { provider_id: id.to_string(), ..ListItemsRequest::default() };

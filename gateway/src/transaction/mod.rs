@@ -3,6 +3,7 @@
 
 mod cache;
 mod note;
+mod owners;
 mod rebuild;
 mod recent;
 mod show;
@@ -17,13 +18,15 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use p2p_domain::{ParticipantId, TransactionId};
 use p2p_proto::order::{
-    ClearTransactionsRequest, GetTransactionRequest, mailbox_service_client::MailboxServiceClient,
+    ClearTransactionsRequest, GetTransactionRequest, Transaction,
+    mailbox_service_client::MailboxServiceClient,
 };
 use p2p_runtime::{Stop, Tasks, grpc::DeadlineChannel};
 use tonic::{Code, Status};
 
 use cache::{Applied, Cache, Cached};
 use note::Notes;
+use owners::Owners;
 use recent::Recent;
 
 /// A state as a request needs it.
@@ -58,6 +61,7 @@ pub struct Transactions {
     mailbox: MailboxServiceClient<DeadlineChannel>,
     bap: ParticipantId,
     recent: Arc<Recent>,
+    owners: Arc<Owners>,
     notes: Notes,
 }
 
@@ -75,7 +79,7 @@ impl Transactions {
     ) -> anyhow::Result<Self> {
         let cache = Cache::connect(redis)?;
         let notes = Notes::start(cache.clone(), tasks, stop);
-        Ok(Self { cache, mailbox, bap, recent: Arc::default(), notes })
+        Ok(Self { cache, mailbox, bap, recent: Arc::default(), owners: Arc::default(), notes })
     }
 
     /// Whether Redis answers.
@@ -147,10 +151,15 @@ impl Transactions {
 
     /// How far the transaction has come; none when the buyer has no such transaction.
     async fn newest(&self, transaction: &TransactionId) -> Result<Option<i64>, Status> {
+        Ok(self.look_up(transaction).await?.map(|found| found.buyer_seq))
+    }
+
+    /// The transaction as the mailbox has it; none when the buyer has no such transaction.
+    async fn look_up(&self, transaction: &TransactionId) -> Result<Option<Transaction>, Status> {
         let request =
             GetTransactionRequest { bap_id: self.bap.to_string(), transaction_id: transaction.to_string() };
         match self.mailbox.clone().get_transaction(request).await {
-            Ok(found) => Ok(found.into_inner().transaction.map(|transaction| transaction.buyer_seq)),
+            Ok(found) => Ok(found.into_inner().transaction),
             Err(status) if status.code() == Code::NotFound => Ok(None),
             Err(status) => Err(status),
         }
@@ -220,6 +229,7 @@ impl Transactions {
         let request = ClearTransactionsRequest { bap_id: self.bap.to_string() };
         let cleared = self.mailbox.clone().clear_transactions(request).await?.into_inner().cleared;
         self.recent.forget();
+        self.owners.forget();
         if let Err(error) = self.cache.clear().await {
             tracing::warn!(%error, "cleared states stay in the cache until they are compared");
         }

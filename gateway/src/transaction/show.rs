@@ -13,7 +13,10 @@ use super::{
     cache::Cached,
     state::{self, Part},
 };
-use crate::beckn::{ErrorBody, instant};
+use crate::{
+    access::Buyer,
+    beckn::{ErrorBody, instant},
+};
 
 /// What `GET /api/transactions/{id}` answers before the parts.
 #[derive(Serialize)]
@@ -65,11 +68,14 @@ pub struct Page {
 }
 
 impl Transactions {
-    /// A state, as right as the mailbox has it; none when the buyer has no such transaction.
+    /// A state, as right as the mailbox has it; none when this buyer has no such transaction.
     ///
     /// # Errors
     /// When the mailbox does not answer.
-    pub async fn show(&self, transaction: &TransactionId) -> Result<Option<String>, Status> {
+    pub async fn show(&self, buyer: &Buyer, transaction: &TransactionId) -> Result<Option<String>, Status> {
+        if !self.is_of(buyer, transaction).await? {
+            return Ok(None);
+        }
         // Another gateway would have written Redis.
         if let Some(recent) = self.recent.fresh(transaction)
             && self.cache.buyer_seq(transaction).await.is_ok_and(|seq| seq == Some(recent.buyer_seq))
@@ -82,13 +88,17 @@ impl Transactions {
         }
     }
 
-    /// A page of states, newest first.
+    /// A page of this buyer's states, newest first.
     ///
     /// # Errors
     /// When the mailbox does not answer or does not know the cursor.
-    pub async fn list(&self, limit: u32, cursor: String) -> Result<Page, Status> {
-        let request =
-            ListTransactionsRequest { bap_id: self.bap.to_string(), limit, cursor, client_id: String::new() };
+    pub async fn list(&self, buyer: &Buyer, limit: u32, cursor: String) -> Result<Page, Status> {
+        let request = ListTransactionsRequest {
+            bap_id: self.bap.to_string(),
+            limit,
+            cursor,
+            client_id: buyer.client_id(),
+        };
         let page = self.mailbox.clone().list_transactions(request).await?.into_inner();
         let listed = page.transactions.iter();
         let listed: Vec<(TransactionId, i64)> =

@@ -1,0 +1,148 @@
+//! The gate in front of every route: it decides before the body is read, and notes who asks.
+
+use std::net::IpAddr;
+
+use axum::{
+    extract::Request,
+    http::{HeaderMap, header},
+    middleware::Next,
+    response::Response,
+};
+use p2p_domain::ProviderId;
+
+use super::{
+    Access, Auth, address,
+    caller::{Caller, ClientId},
+    digest::Digest,
+    key::{KeyId, Kind, Presented},
+    limits::Holder,
+    refusal::Refusal,
+    who::{Needs, Who},
+};
+use crate::app::App;
+
+const SCHEME: &str = "Bearer ";
+
+/// Lets a request in, or answers it.
+pub async fn admit(app: App, who: Who, mut request: Request, next: Next) -> Response {
+    let from = address::of(&request);
+    let admitted = app.access.admit(who, from, request.headers()).await;
+    // Nobody behind the gate needs the key, and so nobody can show it.
+    request.headers_mut().remove(header::AUTHORIZATION);
+    match admitted {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(refusal) => refusal.answer(who, app.clock.now()),
+    }
+}
+
+impl Access {
+    async fn admit(&self, who: Who, from: Option<IpAddr>, headers: &HeaderMap) -> Result<Caller, Refusal> {
+        if let Some(from) = from {
+            self.within_limits(who, from)?;
+        }
+        if who == Who::Peer {
+            self.is_peer(from)?;
+        }
+        match who.needs().filter(|_| self.auth == Auth::Keys) {
+            None => Ok(Caller::Anyone),
+            Some(needs) => self.authenticated(needs, headers).await,
+        }
+    }
+
+    /// What comes from one address, before anything is asked about it: keys cannot be tried out at will. Gateways of
+    /// ours call each other as often as they must.
+    fn within_limits(&self, who: Who, from: IpAddr) -> Result<(), Refusal> {
+        match who {
+            Who::Probe => return Ok(()),
+            Who::Peer if self.ours.have(from) => return Ok(()),
+            _ => self.limits.address(from).map_err(Refusal::Address)?,
+        }
+        match who {
+            Who::Newcomer => self.limits.registration(from).map_err(Refusal::Registration),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether who calls a Beckn path from there may do so. Without an address it is one of our own gateways.
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "PEER_ALLOW decides it")]
+    fn is_peer(&self, _from: Option<IpAddr>) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    async fn authenticated(&self, needs: Needs, headers: &HeaderMap) -> Result<Caller, Refusal> {
+        let key = presented(headers)?;
+        let (holder, caller) = match self.is_operator(key) {
+            true => (Holder::Operator, Caller::Operator),
+            false => {
+                let (id, caller) = self.holder_of(key).await?;
+                (Holder::Key(id), caller)
+            }
+        };
+        self.limits.holder(holder).map_err(Refusal::Key)?;
+        match (needs, &caller) {
+            (Needs::Operator, Caller::Operator)
+            | (Needs::Kind(Kind::Client), Caller::Client(_))
+            | (Needs::Kind(Kind::Provider), Caller::Provider(_)) => Ok(caller),
+            _ => Err(Refusal::OtherKind(needs)),
+        }
+    }
+
+    fn is_operator(&self, key: &str) -> bool {
+        self.operator.as_ref().is_some_and(|operator| operator.is(&Digest::of(key)))
+    }
+
+    async fn holder_of(&self, key: &str) -> Result<(KeyId, Caller), Refusal> {
+        let presented = Presented::read(key).ok_or(Refusal::WrongKey)?;
+        let known = self.keys.find(presented.id).await.map_err(Refusal::Unknown)?;
+        let is_it = |digest: &Digest| digest.is(&presented.digest);
+        let known = known.filter(|known| is_it(&known.digest) && known.kind == presented.kind);
+        let known = known.ok_or(Refusal::WrongKey)?;
+        let caller = match known.kind {
+            Kind::Client => Caller::Client(ClientId::stored(known.owner)),
+            Kind::Provider => {
+                Caller::Provider(ProviderId::parse(&known.owner).map_err(|_no_id| Refusal::WrongKey)?)
+            }
+        };
+        Ok((presented.id, caller))
+    }
+}
+
+/// The one key that a request presents.
+fn presented(headers: &HeaderMap) -> Result<&str, Refusal> {
+    let mut all = headers.get_all(header::AUTHORIZATION).iter();
+    let first = all.next().ok_or(Refusal::NoKey)?;
+    let text = first.to_str().map_err(|_not_ascii| Refusal::WrongKey)?;
+    let (scheme, key) = text.split_at_checked(SCHEME.len()).ok_or(Refusal::WrongKey)?;
+    match all.next() {
+        None if scheme.eq_ignore_ascii_case(SCHEME) => Ok(key),
+        _ => Err(Refusal::WrongKey),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn headers(values: &[&str]) -> HeaderMap {
+        let header =
+            |value: &&str| (header::AUTHORIZATION, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        values.iter().map(header).collect()
+    }
+
+    #[test]
+    fn one_header_presents_one_key() {
+        assert_eq!(presented(&headers(&["Bearer k"])).unwrap(), "k");
+        assert_eq!(presented(&headers(&["bEARER k"])).unwrap(), "k");
+        assert!(matches!(presented(&headers(&[])), Err(Refusal::NoKey)));
+        for wrong in
+            [&["Basic k"][..], &["Bearer"], &["k"], &[""], &["Bearer\tk"], &["é"], &["Bearer k", "Bearer k"]]
+        {
+            assert!(matches!(presented(&headers(wrong)), Err(Refusal::WrongKey)), "{wrong:?}");
+        }
+    }
+}

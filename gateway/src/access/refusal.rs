@@ -1,0 +1,109 @@
+//! Why a request is not let in, and how it is told.
+
+use std::time::Duration;
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use chrono::{DateTime, Utc};
+use tonic::Status;
+
+use super::who::{Needs, Who};
+use crate::{
+    beckn::{Ack, ErrorBody, code, rejection},
+    metrics,
+    observe::current_request_id,
+    reply::{ApiError, json_text},
+};
+
+/// Why a request is not let in.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// Too many came from its address; after how long there may be another.
+    Address(Duration),
+    /// Too many came with its key.
+    Key(Duration),
+    /// Too many providers were registered from its address.
+    Registration(Duration),
+    /// There is no key.
+    NoKey,
+    /// What is presented opens nothing: it is no key, unknown, wrong or revoked. Which, is not told.
+    WrongKey,
+    /// It opens something else.
+    OtherKind(Needs),
+    /// Nobody can tell whether the key opens anything.
+    Unknown(Status),
+}
+
+impl Refusal {
+    /// As a label.
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Address(_) => "address_rate",
+            Self::Key(_) => "key_rate",
+            Self::Registration(_) => "registration_rate",
+            Self::NoKey => "no_key",
+            Self::WrongKey => "wrong_key",
+            Self::OtherKind(_) => "other_kind",
+            Self::Unknown(_) => "unavailable",
+        }
+    }
+
+    /// In the form of the route.
+    pub fn answer(self, who: Who, now: DateTime<Utc>) -> Response {
+        metrics::turned_away(self.word());
+        let later = match &self {
+            Self::Address(later) | Self::Key(later) | Self::Registration(later) => Some(*later),
+            _ => None,
+        };
+        let (status, sentence) = match self {
+            Self::Address(_) => {
+                (StatusCode::TOO_MANY_REQUESTS, "too many requests from this address".to_owned())
+            }
+            Self::Key(_) => (StatusCode::TOO_MANY_REQUESTS, "too many requests with this key".to_owned()),
+            Self::Registration(_) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too many providers were registered from this address".to_owned(),
+            ),
+            Self::NoKey => {
+                (StatusCode::UNAUTHORIZED, "a key is needed: Authorization: Bearer <key>".to_owned())
+            }
+            Self::WrongKey => (StatusCode::UNAUTHORIZED, "the key is not valid".to_owned()),
+            Self::OtherKind(needs) => (StatusCode::FORBIDDEN, format!("this needs {} key", needs.whose())),
+            Self::Unknown(status) => return ApiError::from(status).into_response(),
+        };
+        let mut response = match who {
+            Who::Peer => {
+                let nack = Ack::new(now, Some(ErrorBody::new(code::INTERNAL, sentence)));
+                json_text(status, rejection(None, nack, current_request_id()))
+            }
+            _ => ApiError::new(status, sentence).into_response(),
+        };
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        if let Some(later) = later {
+            response.headers_mut().insert(header::RETRY_AFTER, whole_seconds(later).into());
+        }
+        response
+    }
+}
+
+/// Rounded up: who waits so long is let in.
+fn whole_seconds(later: Duration) -> u64 {
+    let begun = u64::from(later.subsec_nanos() > 0);
+    later.as_secs().saturating_add(begun).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_told_to_wait_waits_long_enough() {
+        let waits = [0, 1, 999, 1_000, 1_001, 3_599_500];
+        assert_eq!(waits.map(|ms| whole_seconds(Duration::from_millis(ms))), [1, 1, 1, 1, 2, 3_600]);
+    }
+}

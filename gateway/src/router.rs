@@ -17,7 +17,6 @@ use crate::{
     bpp, cds, health,
     observe::observe,
     operator,
-    peers::Sender,
     reply::{ApiError, Text, refuse, survive},
     seller,
 };
@@ -195,15 +194,14 @@ fn serve(routes: Vec<Route>, app: App) -> Router {
 
 /// A Beckn action of the seller's side or of the CDS.
 fn action(path: &'static str, who: Who, action: Action) -> Route {
-    let serve = move |State(app): State<App>, _allowed: Sender, Text(body): Text| async move {
-        bpp::accept(app, action, body).await
-    };
+    let serve =
+        move |State(app): State<App>, Text(body): Text| async move { bpp::accept(app, action, body).await };
     Route::post(path, who, serve)
 }
 
 /// A Beckn callback to the buyer's side.
 fn callback(path: &'static str, who: Who, action: Action) -> Route {
-    let serve = move |State(app): State<App>, _allowed: Sender, Text(body): Text| async move {
+    let serve = move |State(app): State<App>, Text(body): Text| async move {
         bap::callback::receive(app, action, body).await
     };
     Route::post(path, who, serve)

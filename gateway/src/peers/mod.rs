@@ -14,7 +14,7 @@ mod target;
 mod tls;
 
 pub use config::PeerConfig;
-pub use senders::Sender;
+pub use senders::FromOurselves;
 pub use target::Refused;
 
 use std::{
@@ -43,7 +43,7 @@ use url::Url;
 use self::{
     allow::Allow,
     names::{Guarded, Judge, Names, is_not_allowed},
-    senders::{FromOurselves, Senders},
+    senders::Senders,
     target::Target,
 };
 use crate::{config::Identity, observe::REQUEST_ID};

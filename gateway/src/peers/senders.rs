@@ -3,27 +3,15 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     sync::Arc,
     time::Duration,
 };
 
-use axum::{
-    extract::{ConnectInfo, FromRequestParts},
-    http::{StatusCode, request::Parts},
-    response::{IntoResponse, Response},
-};
 use futures::future::join_all;
 use tokio::{sync::Mutex, time::Instant};
 
 use super::{allow::Allow, names::Names};
-use crate::{
-    app::App,
-    beckn::{Ack, ErrorBody, code, rejection},
-    observe::current_request_id,
-    reply::json_text,
-};
-
 /// How long the addresses of the allowed names are believed.
 const BELIEVED: Duration = Duration::from_secs(60);
 
@@ -80,24 +68,3 @@ impl Senders {
 /// Says of a request that no socket brought it: our own client did, since our listener refused it.
 #[derive(Debug, Clone, Copy)]
 pub struct FromOurselves;
-
-/// A sender who may send Beckn messages. Others get 403 before their body is read.
-#[derive(Debug)]
-pub struct Sender;
-
-impl FromRequestParts<App> for Sender {
-    type Rejection = Response;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
-        let own = parts.extensions.get::<FromOurselves>().is_some();
-        let socket = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-        if own || app.peers.admits(socket).await {
-            return Ok(Self);
-        }
-        tracing::info!(?socket, "not among the senders that PEER_ALLOW names");
-        let why =
-            ErrorBody::new(code::FORBIDDEN, "this gateway takes Beckn messages only from peers it knows");
-        let nack = rejection(None, Ack::new(app.clock.now(), Some(why)), current_request_id());
-        Err(json_text(StatusCode::FORBIDDEN, nack).into_response())
-    }
-}

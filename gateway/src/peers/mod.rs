@@ -176,7 +176,7 @@ impl Peers {
         let client = |judge| client(Guarded { names: names.clone(), judge }, tls.clone());
         let senders = match config.reach {
             Reach::Loopback => None,
-            Reach::Network => Some(Arc::new(Senders::new(allow.clone(), names.clone(), &written))),
+            Reach::Network => Some(Arc::new(Senders::new(config.senders.clone(), names.clone(), &written))),
         };
         Ok(Self {
             strangers: client(Judge::Allowed(allow.clone()))?,

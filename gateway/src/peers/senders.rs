@@ -4,7 +4,6 @@
 use std::{
     collections::{HashMap, HashSet},
     net::IpAddr,
-    sync::Arc,
     time::Duration,
 };
 
@@ -17,7 +16,7 @@ const BELIEVED: Duration = Duration::from_secs(60);
 
 /// Who may send.
 pub struct Senders {
-    allow: Arc<Allow>,
+    allow: Allow,
     names: Names,
     /// Allowed names without a *, and those of our own gateways.
     hosts: HashSet<String>,
@@ -32,7 +31,7 @@ struct Known {
 
 impl Senders {
     /// Our own gateways (host:port) may, beside those that are allowed.
-    pub fn new<'a>(allow: Arc<Allow>, names: Names, own: impl IntoIterator<Item = &'a String>) -> Self {
+    pub fn new<'a>(allow: Allow, names: Names, own: impl IntoIterator<Item = &'a String>) -> Self {
         let own = own.into_iter().filter_map(|place| place.rsplit_once(':')).map(|(host, _port)| host);
         let hosts = allow.exact_names().chain(own).map(str::to_owned).collect();
         Self { allow, names, hosts, known: Mutex::default() }

@@ -48,7 +48,7 @@ impl Sample {
 
 impl Scraped {
     async fn of(programs: &Programs, name: &str) -> Self {
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().unwrap();
+        let http = crate::client::http().build().unwrap();
         let text = until(name, async || {
             let answer = http.get(programs.metrics_of(name)).send().await.map_err(|e| e.to_string())?;
             assert_eq!(answer.status(), 200);

@@ -4,8 +4,9 @@ use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
     handler::Handler,
-    http::{Method, StatusCode, Uri},
+    http::{Method, StatusCode, Uri, header},
     middleware::{self, Next},
+    response::{IntoResponse, Response},
     routing::{MethodRouter, delete, get, post, put},
 };
 
@@ -65,7 +66,24 @@ impl Route {
     fn gated(self, app: &App) -> MethodRouter<App> {
         let (app, who) = (app.clone(), self.who);
         let gate = move |request: Request, next: Next| admit(app.clone(), who, request, next);
-        self.to.route_layer(DefaultBodyLimit::max(self.most_bytes)).route_layer(middleware::from_fn(gate))
+        let most = self.most_bytes;
+        let fits = move |request: Request, next: Next| no_longer_than(most, request, next);
+        self.to
+            .route_layer(DefaultBodyLimit::max(most))
+            .route_layer(middleware::from_fn(fits))
+            .route_layer(middleware::from_fn(gate))
+    }
+}
+
+/// What says itself that it is too long is not waited for.
+async fn no_longer_than(most: usize, request: Request, next: Next) -> Response {
+    let length: Option<u64> =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    match length {
+        Some(length) if length > most as u64 => {
+            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large").into_response()
+        }
+        _ => next.run(request).await,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the programs measure: read as Prometheus reads it, and compared with what was done.
 
-use std::{collections::BTreeMap, io::ErrorKind, process::Stdio, time::Duration};
+use std::{collections::BTreeMap, io::ErrorKind, process::Stdio};
 
 use reqwest::Method;
 use serde_json::json;

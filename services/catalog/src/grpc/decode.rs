@@ -196,6 +196,11 @@ pub(super) fn id<T: FromStr<Err = p2p_domain::IdError>>(text: &str) -> Result<T,
     text.parse().map_err(|e| InvalidMessage::Id(e).into())
 }
 
+/// Whose it must be; none for anybody's.
+pub(super) fn owner(provider_id: &str) -> Result<Option<ProviderId>, Error> {
+    if provider_id.is_empty() { Ok(None) } else { id(provider_id).map(Some) }
+}
+
 pub(super) fn energy(wh: i64, field: &'static str) -> Result<Energy, Error> {
     Energy::from_wh(wh).map_err(|rule| Invalid::Energy { field, rule }.into())
 }

@@ -12,8 +12,8 @@ use crate::client::{Answer, Client, http};
 /// What a request may show.
 struct Shown {
     what: &'static str,
-    /// The whole header; none for no header.
-    header: Option<String>,
+    /// Shows the whole header, or none.
+    client: Client,
     opens: Opens,
 }
 
@@ -40,8 +40,11 @@ fn altered(key: &str) -> String {
     format!("{}{last}", &key[..key.len() - 1])
 }
 
-fn all_shown(client: &Holder, provider: &Holder, revoked: &str) -> Vec<Shown> {
-    let shown = |what, header: Option<String>, opens| Shown { what, header, opens };
+fn all_shown(anyone: &Client, client: &Holder, provider: &Holder, revoked: &str) -> Vec<Shown> {
+    let shown = |what, header: Option<String>, opens| {
+        let client = header.map_or_else(|| anyone.clone(), |header| anyone.saying("authorization", &header));
+        Shown { what, client, opens }
+    };
     let wrong = |what, header: String| shown(what, Some(header), Opens::Nothing);
     let bearer = |key: &str| format!("Bearer {key}");
     let secret = "0123456789abcdef".repeat(4);
@@ -73,13 +76,9 @@ fn url(client: &Client, route: &Declared) -> String {
 }
 
 /// Asks with something shown. A body that nobody can read does nothing.
-async fn ask_showing(client: &Client, route: &Declared, shown: &Shown) -> Answer {
-    let client = match &shown.header {
-        Some(header) => client.saying("authorization", header),
-        None => client.clone(),
-    };
+async fn ask_showing(route: &Declared, Shown { client, .. }: &Shown) -> Answer {
     let body = (route.method != Method::GET).then(|| b"{".to_vec());
-    client.send(route.method.clone(), &url(&client, route), body).await
+    client.send(route.method.clone(), &url(client, route), body).await
 }
 
 /// What is wrong with an answer.
@@ -109,21 +108,21 @@ async fn every_route_opens_to_whom_it_is_declared_for_and_to_nobody_else() {
     done(ask(&system.operator(), Method::DELETE, &revoke, None).await);
     client.client.discover().await;
     let before = system.rows().await;
-    let all = all_shown(&client, &provider, &gone.key);
+    let all = all_shown(&system.anyone(), &client, &provider, &gone.key);
     let (declared, mut faults) = (routes(), Vec::new());
     assert!(declared.len() > 45, "{}", declared.len());
     // What would clear the view opens last.
     let clears = |route: &Declared| route.method == Method::DELETE && route.path == "/api/transactions";
     for route in &declared {
         for shown in all.iter().filter(|shown| !clears(route) || shown.opens != Opens::Operators) {
-            let answer = ask_showing(&system.anyone(), route, shown).await;
+            let answer = ask_showing(route, shown).await;
             faults.extend(fault(route, shown, &answer));
         }
     }
     assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
     assert_eq!(system.rows().await, before);
     let clear = declared.iter().find(|route| clears(route)).unwrap();
-    let cleared = done(ask_showing(&system.anyone(), clear, all.last().unwrap()).await);
+    let cleared = done(ask_showing(clear, all.last().unwrap()).await);
     assert_eq!(cleared.json["cleared"], 1);
     assert_eq!(client.client.get("/api/transactions").await.json, json!({"transactions": []}));
 }

@@ -32,13 +32,13 @@ fn secret(of: &str) -> String {
     format!("{of}-{CANARY}-0123456789abcdef")
 }
 
-/// The canary as it is, and as encodings would hide it.
-fn forms() -> Vec<String> {
-    let bytes = CANARY.as_bytes();
+/// A text as it is, and as encodings would hide it.
+fn forms(text: &str) -> Vec<String> {
+    let bytes = text.as_bytes();
     let each =
         |write: fn(&u8) -> String, between: &str| bytes.iter().map(write).collect::<Vec<_>>().join(between);
     let mut forms = vec![
-        CANARY.to_owned(),
+        text.to_owned(),
         each(|byte| format!("{byte:02x}"), ""),
         each(|byte| format!("{byte:02X}"), ""),
         each(|byte| format!("%{byte:02x}"), ""),
@@ -63,7 +63,7 @@ fn base64(bytes: &[u8], before: usize) -> String {
 
 #[test]
 fn the_forms_are_what_encoders_write() {
-    let forms = forms();
+    let forms = forms(CANARY);
     // printf 'qZx7Canary0Wv4' | base64, and after one and two other bytes.
     for wanted in
         ["cVp4N0NhbmFyeTBXdj", "FaeDdDYW5hcnkwV3Y0", "xWng3Q2FuYXJ5MFd2N", "715a783743616e61727930577634"]
@@ -74,14 +74,14 @@ fn the_forms_are_what_encoders_write() {
 
 #[test]
 fn a_secret_is_found_wherever_it_is() {
-    for form in forms() {
+    for form in forms(CANARY) {
         let mut seen = Seen::default();
         seen.add("a log", format!(r#"{{"url":"{form}ab"}}"#));
-        assert!(seen.secret("other").is_some(), "{form}");
+        assert!(seen.secret(&[]).is_some(), "{form}");
     }
     let mut seen = Seen::default();
     seen.add("a log", "nothing");
-    assert_eq!(seen.secret("other"), None);
+    assert_eq!(seen.secret(&["other"]), None);
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn what_programs_are_told_can_be_printed() {
     seen.add("order", format!("{:?}", p2p_order::Config::from_env(&env).unwrap()));
     seen.add("gateway", format!("{:?}", p2p_gateway::Config::from_env(&env).unwrap()));
     let key = fs::read_to_string(certificates.key()).unwrap();
-    assert_eq!(seen.secret(key.lines().nth(1).unwrap()), None);
+    assert_eq!(seen.secret(&[key.lines().nth(1).unwrap()]), None);
 }
 
 /// Everything that came out, by where it was found.
@@ -121,9 +121,10 @@ impl Seen {
         );
     }
 
-    /// Where one is, and what is around it.
-    fn secret(&self, also: &str) -> Option<String> {
-        let all = forms().iter().map(String::as_str).chain([also]).map(regex::escape).collect::<Vec<_>>();
+    /// Where one is, the canary's or one of these, and what is around it.
+    fn secret(&self, others: &[&str]) -> Option<String> {
+        let all = others.iter().copied().chain([CANARY]).flat_map(forms);
+        let all = all.map(|form| regex::escape(&form)).collect::<Vec<_>>();
         let any = Regex::new(&all.join("|")).unwrap();
         for (place, text) in &self.0 {
             if let Some(found) = any.find(text.as_bytes()) {
@@ -146,7 +147,7 @@ const FAILING: [(&str, &str); 8] = [
     ("/seller/orders/none/cancel", "{}"),
     ("/nowhere", ""),
 ];
-const LOOKS: [&str; 7] = [
+const LOOKS: [&str; 9] = [
     "/health",
     "/health/ready",
     "/api/transactions",
@@ -154,11 +155,16 @@ const LOOKS: [&str; 7] = [
     "/seller/items",
     "/seller/offers",
     "/seller/orders",
+    "/seller/keys",
+    "/operator/keys",
 ];
 
-async fn requests(seen: &mut Seen, client: &Client) {
-    let shown = client.saying("authorization", &format!("Bearer {}", secret("of-a-stranger")));
-    for client in [client, &shown] {
+/// Asked with each key, with a stranger's, and with none.
+async fn requests(seen: &mut Seen, client: &Client, keys: &[String]) {
+    let stranger = secret("of-a-stranger");
+    let mut all = vec![client.clone()];
+    all.extend(keys.iter().chain([&stranger]).map(|key| with_key(client, key)));
+    for client in &all {
         for (path, body) in FAILING {
             seen.ask(client, Method::POST, path, Some(body)).await;
         }
@@ -166,6 +172,22 @@ async fn requests(seen: &mut Seen, client: &Client) {
             seen.ask(client, Method::GET, path, None).await;
         }
     }
+}
+
+fn with_key(client: &Client, key: &str) -> Client {
+    client.saying("authorization", &format!("Bearer {key}"))
+}
+
+/// A new client's key and a new provider's: their answers alone show them, and are not among what is seen.
+async fn keys(client: &Client, operator: &str) -> [String; 2] {
+    let made = with_key(client, operator).post("/operator/clients", &json!({"name": "Mill"})).await;
+    let registered = client.post("/seller/register", &json!({"name": "Gamma Wind"})).await;
+    [(made, "key"), (registered, "api_key")].map(|(answer, name)| answer.json[name].as_str().unwrap().to_owned())
+}
+
+/// The part of a key that is secret.
+fn secret_of(key: &str) -> &str {
+    key.rsplit('_').next().unwrap()
 }
 
 fn with_password(url: &str, user: &str, password: &str) -> String {
@@ -200,6 +222,7 @@ async fn no_secret_comes_out_of_any_program_at_the_highest_level_of_logging() {
         ("ORDER_DATABASE_URL", &own[2]),
         ("REDIS_URL", &redis_url),
         ("SERVICE_TOKEN", &tokens),
+        ("AUTH", "keys"),
         ("OPERATOR_KEY", &operator),
         ("OTEL_EXPORTER_OTLP_HEADERS", &collectors),
         ("RUST_LOG", "trace"),
@@ -217,24 +240,24 @@ async fn no_secret_comes_out_of_any_program_at_the_highest_level_of_logging() {
     let _services = programs.services();
     let gateway = programs.gateway(&place).await;
     let client = place.client();
-    // The keys of a provider and of a client, once there are any, are shown in their answers alone: they are made here,
-    // and what is asked with them is added to what is seen.
-    let trade = client.discover().await;
+    let mut shown = Vec::from(keys(&client, &operator).await);
+    let trade = with_key(&client, &shown[0]).discover().await;
     trade.ordered(BETA, 2).await;
     seen.add("the trade", trade.bought().await.to_string());
     seen.add("its events", json!(trade.events().await).to_string());
-    requests(&mut seen, &client).await;
+    shown.push(operator.clone());
+    requests(&mut seen, &client, &shown).await;
     strangers(&mut seen, &programs, &certificates).await;
 
     redis.end().unwrap();
-    requests(&mut seen, &client).await;
+    requests(&mut seen, &client, &shown).await;
     set_door(&plain, Door::Shut).await.unwrap();
     until("503", async || match client.get("/health").await {
         answer if answer.status == 503 => Ok(()),
         answer => Err(answer.text),
     })
     .await;
-    requests(&mut seen, &client).await;
+    requests(&mut seen, &client, &shown).await;
     set_door(&plain, Door::Open).await.unwrap();
 
     // What cannot be used, and what is refused.
@@ -258,7 +281,8 @@ async fn no_secret_comes_out_of_any_program_at_the_highest_level_of_logging() {
     assert!(!collector.heard().is_empty());
     seen.add("spans", collector.heard());
     let key = fs::read_to_string(certificates.key()).unwrap();
-    assert_eq!(seen.secret(key.lines().nth(1).unwrap()), None);
+    let secrets = [key.lines().nth(1).unwrap(), secret_of(&shown[0]), secret_of(&shown[1])];
+    assert_eq!(seen.secret(&secrets), None);
 }
 
 /// What a service says to one who shows a token that is none of its own.

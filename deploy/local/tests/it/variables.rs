@@ -13,8 +13,6 @@ const SOURCES: [&str; 6] = [
     "services/order/src",
     "services/shared/runtime/src",
 ];
-/// What the gateway asks of its operator.
-const OF_OPERATORS: [&str; 1] = ["OPERATOR_KEY"];
 /// What OpenTelemetry's own crates read.
 const OPENTELEMETRY: [&str; 4] = [
     "OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -31,7 +29,7 @@ pub fn known() -> BTreeSet<String> {
         .map(|literal| literal.text)
         .filter(|text| is_name(text))
         .collect();
-    names.extend(OPENTELEMETRY.iter().chain(&OF_OPERATORS).map(|name| (*name).to_owned()));
+    names.extend(OPENTELEMETRY.iter().map(|name| (*name).to_owned()));
     names
 }
 

@@ -66,12 +66,13 @@ pub async fn register(
     let made = under_a_new_id(|| new_id("provider", 8), make).await?.into_inner();
     let provider = required(made.provider, "provider")?;
     let unknown = Trust::of(provider.id.clone(), p2p_domain::Trust::UNKNOWN);
-    let issued = match app.access.auth() {
-        Auth::Keys => Some(app.access.issue(Kind::Provider, &provider.id, FIRST_KEY.to_owned()).await?),
-        Auth::Off => None,
-    };
-    let api_key = issued.map(|issued| issued.key.expose().to_owned());
-    Ok(shown_once(&Registered { status: "ok", provider: Provider::of(provider, &unknown), api_key }))
+    let registered =
+        |provider, api_key| Registered { status: "ok", provider: Provider::of(provider, &unknown), api_key };
+    if app.access.auth() == Auth::Off {
+        return Ok(json(&registered(provider, None)));
+    }
+    let issued = app.access.issue(Kind::Provider, &provider.id, FIRST_KEY.to_owned()).await?;
+    Ok(shown_once(&registered(provider, Some(issued.key.expose().to_owned()))))
 }
 
 #[derive(Serialize)]

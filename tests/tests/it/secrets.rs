@@ -182,7 +182,8 @@ fn with_key(client: &Client, key: &str) -> Client {
 async fn keys(client: &Client, operator: &str) -> [String; 2] {
     let made = with_key(client, operator).post("/operator/clients", &json!({"name": "Mill"})).await;
     let registered = client.post("/seller/register", &json!({"name": "Gamma Wind"})).await;
-    [(made, "key"), (registered, "api_key")].map(|(answer, name)| answer.json[name].as_str().unwrap().to_owned())
+    [(made, "key"), (registered, "api_key")]
+        .map(|(answer, name)| answer.json[name].as_str().unwrap().to_owned())
 }
 
 /// The part of a key that is secret.

@@ -99,6 +99,25 @@ fn fault(route: &Declared, shown: &Shown, answer: &Answer) -> Option<String> {
     (!right).then(|| format!("{route:?} with {}: {} {}", shown.what, answer.status, answer.text))
 }
 
+#[test]
+fn every_route_is_declared_for_whom_its_path_says() {
+    for Declared { method, path, who, .. } in routes() {
+        let first = path.split('/').nth(1).unwrap();
+        let wanted = match (first, path) {
+            ("api", "/api/transactions") if method == Method::DELETE => Who::Operator,
+            ("api", _) => Who::Client,
+            ("seller", "/seller/register") => Who::Newcomer,
+            ("seller", _) => Who::Provider,
+            ("operator" | "sync", _) => Who::Operator,
+            ("health", _) => Who::Probe,
+            ("catalog", _) => Who::Anyone,
+            ("callbacks" | "discover" | "select" | "init" | "confirm" | "status" | "cancel", _) => Who::Peer,
+            _ => panic!("{method} {path}: say here whom it is for"),
+        };
+        assert_eq!(who, wanted, "{method} {path}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_route_opens_to_whom_it_is_declared_for_and_to_nobody_else() {
     let system = Locked::start().await;
@@ -169,7 +188,8 @@ async fn another_method_or_path_is_no_way_around_a_key() {
             ];
             for spelling in spellings.iter().filter(|spelling| **spelling != path) {
                 let (status, body) = send(&route.method, &format!("{begin}{spelling}")).await;
-                let wanted = [StatusCode::NOT_FOUND, StatusCode::UNAUTHORIZED, StatusCode::METHOD_NOT_ALLOWED];
+                let wanted =
+                    [StatusCode::NOT_FOUND, StatusCode::UNAUTHORIZED, StatusCode::METHOD_NOT_ALLOWED];
                 assert!(wanted.contains(&status), "{} {spelling}: {status} {body}", route.method);
             }
         }

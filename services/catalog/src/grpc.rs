@@ -201,9 +201,10 @@ impl CatalogService for Catalog {
         &self,
         request: Request<SetItemQuantityRequest>,
     ) -> Result<Response<SetItemQuantityResponse>, Status> {
-        let SetItemQuantityRequest { item_id, unsold_wh, origin, provider_id: _ } = request.into_inner();
+        let SetItemQuantityRequest { item_id, unsold_wh, origin, provider_id } = request.into_inner();
         let (item, unsold) = (decode::id(&item_id)?, decode::energy(unsold_wh, "unsold_wh")?);
-        let item = set_item_quantity(&self.store, item, unsold, decode::origin(origin, "origin")?).await?;
+        let caller = decode::caller(origin, &provider_id)?;
+        let item = set_item_quantity(&self.store, item, unsold, caller).await?;
         Ok(Response::new(SetItemQuantityResponse { item: Some(encode::item(&item)) }))
     }
 
@@ -211,8 +212,8 @@ impl CatalogService for Catalog {
         &self,
         request: Request<WithdrawOfferRequest>,
     ) -> Result<Response<WithdrawOfferResponse>, Status> {
-        let WithdrawOfferRequest { offer_id, origin, provider_id: _ } = request.into_inner();
-        let (offer, caller) = (decode::id(&offer_id)?, decode::origin(origin, "origin")?);
+        let WithdrawOfferRequest { offer_id, origin, provider_id } = request.into_inner();
+        let (offer, caller) = (decode::id(&offer_id)?, decode::caller(origin, &provider_id)?);
         let listing = withdraw_offer(&self.store, offer, caller).await?;
         Ok(Response::new(WithdrawOfferResponse { offer: Some(encode::offer(&listing)) }))
     }

@@ -4,7 +4,7 @@ use p2p_domain::OfferId;
 
 use crate::{
     Error,
-    domain::{Entry, Listing, Origin},
+    domain::{Caller, Entry, Listing},
     store::{Store, Tx},
 };
 
@@ -12,21 +12,23 @@ use crate::{
 /// same lock: either they hold their blocks or they are refused.
 ///
 /// # Errors
-/// When the offer is unknown, withdrawn already, or came the other way.
-pub async fn withdraw_offer(store: &Store, offer: OfferId, caller: Origin) -> Result<Listing, Error> {
+/// When the offer is unknown, another's than the caller's, withdrawn already, or came the other way.
+pub async fn withdraw_offer(store: &Store, offer: OfferId, caller: Caller) -> Result<Listing, Error> {
     let id = offer.clone();
     store
         .transact(move |tx| {
-            let offer = offer.clone();
+            let (offer, caller) = (offer.clone(), caller.clone());
             Box::pin(async move { withdraw(tx, offer, caller).await })
         })
         .await?;
     store.written_offer(&id).await
 }
 
-async fn withdraw(tx: Tx<'_>, id: OfferId, caller: Origin) -> Result<(), Error> {
-    let Some(known) = tx.lock_offer(&id).await? else { return Err(Error::OfferNotFound(id)) };
-    known.origin.admit(caller, || Entry::Offer(id.clone()))?;
+async fn withdraw(tx: Tx<'_>, id: OfferId, caller: Caller) -> Result<(), Error> {
+    let Some(known) = tx.lock_offer(&id).await?.filter(|known| caller.may_see(&known.provider)) else {
+        return Err(Error::OfferNotFound(id));
+    };
+    known.origin.admit(caller.origin, || Entry::Offer(id.clone()))?;
     if known.withdrawn {
         return Err(Error::OfferNotFound(id));
     }

@@ -16,8 +16,8 @@ use p2p_proto::{
 use crate::{
     Error,
     domain::{
-        Blocks, Counters, Existing, Filter, Invalid, Item, Label, Line, Offer, Origin, PageSize, Place,
-        Price, Provider, Search, Sought, Status, Wish, Word, add_up, storable,
+        Blocks, Caller, Counters, Existing, Filter, Invalid, Item, Label, Line, Offer, Origin, PageSize,
+        Place, Price, Provider, Search, Sought, Status, Wish, Word, add_up, storable,
     },
 };
 
@@ -106,6 +106,11 @@ pub(super) fn some_ids<T: FromStr>(texts: &[String]) -> Result<Option<Vec<T>>, E
 /// None when it is empty.
 pub(super) fn some_provider(text: &str) -> Result<Option<ProviderId>, Error> {
     if text.is_empty() { Ok(None) } else { id(text).map(Some) }
+}
+
+/// Who changes what is there already.
+pub(super) fn caller(way: i32, provider: &str) -> Result<Caller, Error> {
+    Ok(Caller { origin: origin(way, "origin")?, provider: some_provider(provider)? })
 }
 
 /// A page of a list: behind which place, and how long.

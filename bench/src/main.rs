@@ -31,6 +31,7 @@ use p2p_runtime::Env;
 use crate::options::{Compare, Discover, Floor, Options, Trade, USAGE};
 
 fn main() -> ExitCode {
+    p2p_runtime::use_ring();
     let result = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -83,10 +83,10 @@ impl Config {
         Ok(Self {
             prosumer: SocketAddr::new(host, bap_port),
             cds: SocketAddr::new(host, cds_port),
-            access: access::Config::from_env(env, host)?,
             connections: Connections::from_env(env, host)?,
             identity: Identity::from_env(env, bap_port, cds_port)?,
             peers: PeerConfig::from_env(env, host)?,
+            access: access::Config::from_env(env, host)?,
             gateway_id: env.text("GATEWAY_ID", &format!("{}:{bap_port}", env.text("HOSTNAME", "localhost"))),
             redis: Redis::from_env(env)?,
             between: Between::from_env(env)?,

@@ -4,8 +4,9 @@ use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
     handler::Handler,
-    http::{Method, StatusCode, Uri},
+    http::{Method, StatusCode, Uri, header},
     middleware::{self, Next},
+    response::{IntoResponse, Response},
     routing::{MethodRouter, delete, get, post, put},
 };
 
@@ -17,7 +18,6 @@ use crate::{
     bpp, cds, health,
     observe::observe,
     operator,
-    peers::Sender,
     reply::{ApiError, Text, refuse, survive},
     seller,
 };
@@ -66,7 +66,24 @@ impl Route {
     fn gated(self, app: &App) -> MethodRouter<App> {
         let (app, who) = (app.clone(), self.who);
         let gate = move |request: Request, next: Next| admit(app.clone(), who, request, next);
-        self.to.route_layer(DefaultBodyLimit::max(self.most_bytes)).route_layer(middleware::from_fn(gate))
+        let most = self.most_bytes;
+        let fits = move |request: Request, next: Next| no_longer_than(most, request, next);
+        self.to
+            .route_layer(DefaultBodyLimit::max(most))
+            .route_layer(middleware::from_fn(fits))
+            .route_layer(middleware::from_fn(gate))
+    }
+}
+
+/// What says itself that it is too long is not waited for.
+async fn no_longer_than(most: usize, request: Request, next: Next) -> Response {
+    let length: Option<u64> =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    match length {
+        Some(length) if length > most as u64 => {
+            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large").into_response()
+        }
+        _ => next.run(request).await,
     }
 }
 
@@ -195,15 +212,14 @@ fn serve(routes: Vec<Route>, app: App) -> Router {
 
 /// A Beckn action of the seller's side or of the CDS.
 fn action(path: &'static str, who: Who, action: Action) -> Route {
-    let serve = move |State(app): State<App>, _allowed: Sender, Text(body): Text| async move {
-        bpp::accept(app, action, body).await
-    };
+    let serve =
+        move |State(app): State<App>, Text(body): Text| async move { bpp::accept(app, action, body).await };
     Route::post(path, who, serve)
 }
 
 /// A Beckn callback to the buyer's side.
 fn callback(path: &'static str, who: Who, action: Action) -> Route {
-    let serve = move |State(app): State<App>, _allowed: Sender, Text(body): Text| async move {
+    let serve = move |State(app): State<App>, Text(body): Text| async move {
         bap::callback::receive(app, action, body).await
     };
     Route::post(path, who, serve)

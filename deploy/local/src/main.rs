@@ -45,6 +45,7 @@ const USAGE: &str = "usage: local up [--with-parent] | test -- COMMAND | demo | 
      certs [--replace] [FOLDER]";
 
 fn main() -> ExitCode {
+    p2p_runtime::use_ring();
     let result = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

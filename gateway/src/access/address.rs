@@ -13,25 +13,6 @@ pub(super) fn of(request: &Request) -> Option<IpAddr> {
     Some(peer.ip().to_canonical())
 }
 
-/// What one sender has: an IPv4 address, or the /64 that a site gets of IPv6.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Network {
-    V4([u8; 4]),
-    V6([u8; 8]),
-}
-
-impl From<IpAddr> for Network {
-    fn from(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self::V4(address.octets()),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, e, f, g, h, ..] = address.octets();
-                Self::V6([a, b, c, d, e, f, g, h])
-            }
-        }
-    }
-}
-
 /// Where the gateways of our mailbox are.
 pub(super) struct Ours {
     addresses: Vec<IpAddr>,
@@ -63,15 +44,6 @@ mod tests {
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
-    }
-
-    #[test]
-    fn a_site_is_one_sender() {
-        let network = |text| Network::from(ip(text));
-        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
-        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
-        assert_eq!(network("2001:db8:0:1::1"), network("2001:db8:0:1:ffff::2"));
-        assert_ne!(network("2001:db8:0:1::1"), network("2001:db8:0:2::1"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use axum::{
     extract::Request,
-    http::{HeaderMap, header},
+    http::{Extensions, HeaderMap, header},
     middleware::Next,
     response::Response,
 };
@@ -19,14 +19,18 @@ use super::{
     refusal::Refusal,
     who::{Needs, Who},
 };
-use crate::app::App;
+use crate::{app::App, peers::FromOurselves};
 
 const SCHEME: &str = "Bearer ";
 
 /// Lets a request in, or answers it.
 pub async fn admit(app: App, who: Who, mut request: Request, next: Next) -> Response {
     let from = address::of(&request);
-    let admitted = app.access.admit(who, from, request.headers()).await;
+    let admitted = match app.access.within_limits(who, from) {
+        Ok(()) if who == Who::Peer => is_peer(&app, from, request.extensions()).await,
+        Ok(()) => app.access.caller(who, request.headers()).await,
+        Err(refusal) => Err(refusal),
+    };
     // Nobody behind the gate needs the key, and so nobody can show it.
     request.headers_mut().remove(header::AUTHORIZATION);
     match admitted {
@@ -38,14 +42,17 @@ pub async fn admit(app: App, who: Who, mut request: Request, next: Next) -> Resp
     }
 }
 
+/// Whether who calls a Beckn path may do so: where the network reaches us, `PEER_ALLOW` says it.
+async fn is_peer(app: &App, from: Option<IpAddr>, known: &Extensions) -> Result<Caller, Refusal> {
+    let own = known.get::<FromOurselves>().is_some();
+    match own || app.peers.admits(from).await {
+        true => Ok(Caller::Anyone),
+        false => Err(Refusal::NoPeer(from)),
+    }
+}
+
 impl Access {
-    async fn admit(&self, who: Who, from: Option<IpAddr>, headers: &HeaderMap) -> Result<Caller, Refusal> {
-        if let Some(from) = from {
-            self.within_limits(who, from)?;
-        }
-        if who == Who::Peer {
-            self.is_peer(from)?;
-        }
+    async fn caller(&self, who: Who, headers: &HeaderMap) -> Result<Caller, Refusal> {
         match who.needs().filter(|_| self.auth == Auth::Keys) {
             None => Ok(Caller::Anyone),
             Some(needs) => self.authenticated(needs, headers).await,
@@ -53,8 +60,9 @@ impl Access {
     }
 
     /// What comes from one address, before anything is asked about it: keys cannot be tried out at will. Gateways of
-    /// ours call each other as often as they must.
-    fn within_limits(&self, who: Who, from: IpAddr) -> Result<(), Refusal> {
+    /// ours call each other as often as they must, and one that serves itself has no address.
+    fn within_limits(&self, who: Who, from: Option<IpAddr>) -> Result<(), Refusal> {
+        let Some(from) = from else { return Ok(()) };
         match who {
             Who::Probe => return Ok(()),
             Who::Peer if self.ours.have(from) => return Ok(()),
@@ -64,12 +72,6 @@ impl Access {
             Who::Newcomer => self.limits.registration(from).map_err(Refusal::Registration),
             _ => Ok(()),
         }
-    }
-
-    /// Whether who calls a Beckn path from there may do so. Without an address it is one of our own gateways.
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "PEER_ALLOW decides it")]
-    fn is_peer(&self, _from: Option<IpAddr>) -> Result<(), Refusal> {
-        Ok(())
     }
 
     async fn authenticated(&self, needs: Needs, headers: &HeaderMap) -> Result<Caller, Refusal> {

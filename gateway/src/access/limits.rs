@@ -6,9 +6,10 @@ use governor::{
     DefaultDirectRateLimiter, Quota, RateLimiter,
     clock::{Clock, DefaultClock},
 };
+use p2p_runtime::http::network_of;
 use quick_cache::sync::Cache;
 
-use super::{address::Network, config::Rates, key::KeyId};
+use super::{config::Rates, key::KeyId};
 
 /// How many senders are remembered. Beyond it those that asked once and not again are forgotten first, and begin anew
 /// when they come back: memory is bounded, and nobody is turned away for somebody else's requests.
@@ -23,8 +24,8 @@ pub(super) enum Holder {
 
 /// The limits that are set.
 pub(super) struct Limits {
-    addresses: Option<Limit<Network>>,
-    registrations: Option<Limit<Network>>,
+    addresses: Option<Limit<IpAddr>>,
+    registrations: Option<Limit<IpAddr>>,
     holders: Option<Limit<Holder>>,
 }
 
@@ -39,12 +40,12 @@ impl Limits {
 
     /// A request from there. Else, after how long there may be one.
     pub fn address(&self, address: IpAddr) -> Result<(), Duration> {
-        self.addresses.as_ref().map_or(Ok(()), |limit| limit.admits(address.into()))
+        self.addresses.as_ref().map_or(Ok(()), |limit| limit.admits(network_of(address)))
     }
 
     /// A registration from there.
     pub fn registration(&self, address: IpAddr) -> Result<(), Duration> {
-        self.registrations.as_ref().map_or(Ok(()), |limit| limit.admits(address.into()))
+        self.registrations.as_ref().map_or(Ok(()), |limit| limit.admits(network_of(address)))
     }
 
     /// A request with a key.

@@ -1,6 +1,6 @@
 //! Why a request is not let in, and how it is told.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -26,6 +26,8 @@ pub(super) enum Refusal {
     Key(Duration),
     /// Too many providers were registered from its address.
     Registration(Duration),
+    /// It is for peers, and PEER_ALLOW does not name where this one comes from.
+    NoPeer(Option<IpAddr>),
     /// There is no key.
     NoKey,
     /// What is presented opens nothing: it is no key, unknown, wrong or revoked. Which, is not told.
@@ -43,6 +45,7 @@ impl Refusal {
             Self::Address(_) => "address_rate",
             Self::Key(_) => "key_rate",
             Self::Registration(_) => "registration_rate",
+            Self::NoPeer(_) => "no_peer",
             Self::NoKey => "no_key",
             Self::WrongKey => "wrong_key",
             Self::OtherKind(_) => "other_kind",
@@ -66,6 +69,11 @@ impl Refusal {
                 StatusCode::TOO_MANY_REQUESTS,
                 "too many providers were registered from this address".to_owned(),
             ),
+            Self::NoPeer(from) => {
+                tracing::info!(?from, "not among the senders that PEER_ALLOW names");
+                let why = "this gateway takes Beckn messages only from peers it knows";
+                (StatusCode::FORBIDDEN, why.to_owned())
+            }
             Self::NoKey => {
                 (StatusCode::UNAUTHORIZED, "a key is needed: Authorization: Bearer <key>".to_owned())
             }
@@ -75,7 +83,8 @@ impl Refusal {
         };
         let mut response = match who {
             Who::Peer => {
-                let nack = Ack::new(now, Some(ErrorBody::new(code::INTERNAL, sentence)));
+                let code = if later.is_some() { code::INTERNAL } else { code::FORBIDDEN };
+                let nack = Ack::new(now, Some(ErrorBody::new(code, sentence)));
                 json_text(status, rejection(None, nack, current_request_id()))
             }
             _ => ApiError::new(status, sentence).into_response(),

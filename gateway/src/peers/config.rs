@@ -17,6 +17,9 @@ const WHOM: &str = "it must say which hosts and addresses may send Beckn message
 pub struct PeerConfig {
     /// `PEER_ALLOW`: 127.0.0.0/8,::1 in development, nobody in production.
     pub allow: Allow,
+    /// `PEER_SENDERS`: from where Beckn messages are taken when the network reaches us; `PEER_ALLOW`. Behind a balancer
+    /// they come from the balancer's addresses, which are none to be called.
+    pub senders: Allow,
     /// Who reaches the gateway's listeners.
     pub reach: Reach,
     /// `PEER_DNS`: ip:port of the nameserver for peers' names; the system's.
@@ -41,15 +44,31 @@ impl PeerConfig {
             (None, Reach::Loopback, Mode::Development) => IN_DEVELOPMENT.into(),
             (None, Reach::Loopback, Mode::Production) => String::new(),
         };
-        let invalid = |why| EnvError::Invalid { name: "PEER_ALLOW", why, text: text.clone() };
-        let allow = if text.is_empty() { Allow::default() } else { text.parse().map_err(invalid)? };
+        let allow = allowed("PEER_ALLOW", text)?;
+        let senders = match env.optional("PEER_SENDERS") {
+            Some(text) => allowed("PEER_SENDERS", text)?,
+            None => allow.clone(),
+        };
         let nameserver = env.optional("PEER_DNS");
         let nameserver = nameserver.map(|text| {
             let no_address = |_e| "must be ip:port".to_owned();
             text.parse().map_err(|e| EnvError::Invalid { name: "PEER_DNS", why: no_address(e), text })
         });
-        Ok(Self { allow, reach, nameserver: nameserver.transpose()?, authorities: authorities(env)? })
+        Ok(Self {
+            allow,
+            senders,
+            reach,
+            nameserver: nameserver.transpose()?,
+            authorities: authorities(env)?,
+        })
     }
+}
+
+fn allowed(name: &'static str, text: String) -> Result<Allow, EnvError> {
+    if text.is_empty() {
+        return Ok(Allow::default());
+    }
+    text.parse().map_err(|why| EnvError::Invalid { name, why, text })
 }
 
 fn authorities(env: &Env) -> Result<Vec<CertificateDer<'static>>, EnvError> {
@@ -90,12 +109,22 @@ mod tests {
         let config = read("0.0.0.0", [("ENV", "production"), ("PEER_ALLOW", "a.example")]).unwrap();
         assert_eq!(config.reach, Reach::Network);
         assert!(config.allow.permits("1.1.1.1".parse().unwrap(), Some("a.example")));
+        assert_eq!(config.senders, config.allow);
+    }
+
+    #[test]
+    fn where_messages_come_from_is_not_where_they_go_to() {
+        let balanced = [("PEER_ALLOW", "*.example.org"), ("PEER_SENDERS", "10.0.0.0/8")];
+        let config = read("0.0.0.0", balanced).unwrap();
+        let balancer = "10.1.2.3".parse().unwrap();
+        assert!(config.senders.permits(balancer, None) && !config.allow.permits(balancer, None));
     }
 
     #[test]
     fn a_variable_that_cannot_be_used_is_named_with_the_reason() {
         for (name, text, why) in [
             ("PEER_ALLOW", "a.example,", "\"\" is no host: is there a comma too many?"),
+            ("PEER_SENDERS", "10.0.0.0/33", "no range"),
             ("PEER_DNS", "dns.example", "must be ip:port"),
             ("PEER_CA_FILE", "/nowhere", "No such file"),
             ("PEER_CA_FILE", "/dev/null", "holds no certificate"),

@@ -14,7 +14,7 @@ mod target;
 mod tls;
 
 pub use config::PeerConfig;
-pub use senders::Sender;
+pub use senders::FromOurselves;
 pub use target::Refused;
 
 use std::{
@@ -43,7 +43,7 @@ use url::Url;
 use self::{
     allow::Allow,
     names::{Guarded, Judge, Names, is_not_allowed},
-    senders::{FromOurselves, Senders},
+    senders::Senders,
     target::Target,
 };
 use crate::{config::Identity, observe::REQUEST_ID};
@@ -176,7 +176,7 @@ impl Peers {
         let client = |judge| client(Guarded { names: names.clone(), judge }, tls.clone());
         let senders = match config.reach {
             Reach::Loopback => None,
-            Reach::Network => Some(Arc::new(Senders::new(allow.clone(), names.clone(), &written))),
+            Reach::Network => Some(Arc::new(Senders::new(config.senders.clone(), names.clone(), &written))),
         };
         Ok(Self {
             strangers: client(Judge::Allowed(allow.clone()))?,

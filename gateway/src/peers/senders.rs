@@ -3,33 +3,20 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
+    net::IpAddr,
     time::Duration,
 };
 
-use axum::{
-    extract::{ConnectInfo, FromRequestParts},
-    http::{StatusCode, request::Parts},
-    response::{IntoResponse, Response},
-};
 use futures::future::join_all;
 use tokio::{sync::Mutex, time::Instant};
 
 use super::{allow::Allow, names::Names};
-use crate::{
-    app::App,
-    beckn::{Ack, ErrorBody, code, rejection},
-    observe::current_request_id,
-    reply::json_text,
-};
-
 /// How long the addresses of the allowed names are believed.
 const BELIEVED: Duration = Duration::from_secs(60);
 
 /// Who may send.
 pub struct Senders {
-    allow: Arc<Allow>,
+    allow: Allow,
     names: Names,
     /// Allowed names without a *, and those of our own gateways.
     hosts: HashSet<String>,
@@ -44,7 +31,7 @@ struct Known {
 
 impl Senders {
     /// Our own gateways (host:port) may, beside those that are allowed.
-    pub fn new<'a>(allow: Arc<Allow>, names: Names, own: impl IntoIterator<Item = &'a String>) -> Self {
+    pub fn new<'a>(allow: Allow, names: Names, own: impl IntoIterator<Item = &'a String>) -> Self {
         let own = own.into_iter().filter_map(|place| place.rsplit_once(':')).map(|(host, _port)| host);
         let hosts = allow.exact_names().chain(own).map(str::to_owned).collect();
         Self { allow, names, hosts, known: Mutex::default() }
@@ -80,24 +67,3 @@ impl Senders {
 /// Says of a request that no socket brought it: our own client did, since our listener refused it.
 #[derive(Debug, Clone, Copy)]
 pub struct FromOurselves;
-
-/// A sender who may send Beckn messages. Others get 403 before their body is read.
-#[derive(Debug)]
-pub struct Sender;
-
-impl FromRequestParts<App> for Sender {
-    type Rejection = Response;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
-        let own = parts.extensions.get::<FromOurselves>().is_some();
-        let socket = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-        if own || app.peers.admits(socket).await {
-            return Ok(Self);
-        }
-        tracing::info!(?socket, "not among the senders that PEER_ALLOW names");
-        let why =
-            ErrorBody::new(code::FORBIDDEN, "this gateway takes Beckn messages only from peers it knows");
-        let nack = rejection(None, Ack::new(app.clock.now(), Some(why)), current_request_id());
-        Err(json_text(StatusCode::FORBIDDEN, nack).into_response())
-    }
-}

@@ -203,8 +203,8 @@ impl CatalogService for Catalog {
     ) -> Result<Response<SetItemQuantityResponse>, Status> {
         let SetItemQuantityRequest { item_id, unsold_wh, origin, provider_id } = request.into_inner();
         let (item, unsold) = (decode::id(&item_id)?, decode::energy(unsold_wh, "unsold_wh")?);
-        let caller = decode::caller(origin, &provider_id)?;
-        let item = set_item_quantity(&self.store, item, unsold, caller).await?;
+        let (owner, caller) = (decode::owner(&provider_id)?, decode::origin(origin, "origin")?);
+        let item = set_item_quantity(&self.store, item, owner, unsold, caller).await?;
         Ok(Response::new(SetItemQuantityResponse { item: Some(encode::item(&item)) }))
     }
 
@@ -213,8 +213,8 @@ impl CatalogService for Catalog {
         request: Request<WithdrawOfferRequest>,
     ) -> Result<Response<WithdrawOfferResponse>, Status> {
         let WithdrawOfferRequest { offer_id, origin, provider_id } = request.into_inner();
-        let (offer, caller) = (decode::id(&offer_id)?, decode::caller(origin, &provider_id)?);
-        let listing = withdraw_offer(&self.store, offer, caller).await?;
+        let (offer, caller) = (decode::id(&offer_id)?, decode::origin(origin, "origin")?);
+        let listing = withdraw_offer(&self.store, offer, decode::owner(&provider_id)?, caller).await?;
         Ok(Response::new(WithdrawOfferResponse { offer: Some(encode::offer(&listing)) }))
     }
 

@@ -67,7 +67,8 @@ fn port_of(receiver: &Receiver) -> u16 {
 /// With peers at ALLOWED only, and what else is told.
 async fn guarded(more: [(&'static str, String); 3]) -> System {
     let [a, b, c] = more;
-    System::with(Setup { more: [("PEER_ALLOW", ALLOWED.to_owned()), a, b, c], ..Setup::default() }).await
+    let more = [("PEER_ALLOW", ALLOWED.to_owned()), a, b, c, Default::default(), Default::default()];
+    System::with(Setup { more, ..Setup::default() }).await
 }
 
 async fn resolving(nameserver: &Nameserver) -> System {
@@ -390,6 +391,8 @@ async fn an_https_peer_is_called_if_its_certificate_is_its_own() {
     std::fs::remove_file(other_file).unwrap();
 }
 
+const OPERATOR: &str = "3c9f0a17b52e4d688a1be07f5d2c9463";
+
 #[tokio::test]
 async fn a_gateway_on_the_network_takes_beckn_messages_from_known_peers_only() {
     let nameserver = Nameserver::start(|_, _| vec!["127.0.0.4".parse().unwrap()]).await;
@@ -400,6 +403,8 @@ async fn a_gateway_on_the_network_takes_beckn_messages_from_known_peers_only() {
             Default::default(),
             // The listeners are the test's own, on loopback; what is configured counts.
             ("BIND_ADDR", "0.0.0.0".into()),
+            ("AUTH", "keys".into()),
+            ("OPERATOR_KEY", OPERATOR.into()),
         ],
         ..Setup::default()
     })
@@ -431,7 +436,10 @@ async fn a_gateway_on_the_network_takes_beckn_messages_from_known_peers_only() {
     let discover = stranger.send(Method::POST, &format!("{}/discover", system.cds), Some("{}".into())).await;
     is_forbidden(&discover, "/discover");
     // As its own client sends it, through its own listener.
-    system.discover().await;
+    let operator = system.client.saying("authorization", &format!("Bearer {OPERATOR}"));
+    let made = operator.post("/operator/clients", &json!({"name": "one"})).await;
+    let key = made.json["key"].as_str().unwrap_or_else(|| panic!("{}", made.text)).to_owned();
+    system.client.saying("authorization", &format!("Bearer {key}")).discover().await;
     assert_eq!(stranger.get("/health").await.status, 200);
     assert_eq!(nameserver.asked("known.example"), 1, "once a minute");
 }

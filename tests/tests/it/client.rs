@@ -96,6 +96,12 @@ impl Answer {
     }
 }
 
+/// A client of HTTP.
+pub fn http() -> reqwest::ClientBuilder {
+    p2p_runtime::use_ring();
+    reqwest::Client::builder().no_proxy().timeout(PATIENCE)
+}
+
 /// Talks to one gateway.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -106,21 +112,18 @@ pub struct Client {
 
 impl Client {
     pub fn new(bap: String, cds: String) -> Self {
-        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
-        Self { http, bap, cds }
+        Self { http: http().build().unwrap(), bap, cds }
     }
 
     /// The same, with a header in every request.
     pub fn saying(&self, name: &'static str, value: &str) -> Self {
         let headers = HeaderMap::from_iter([(HeaderName::from_static(name), value.parse().unwrap())]);
-        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).default_headers(headers);
-        Self { http: http.build().unwrap(), ..self.clone() }
+        Self { http: http().default_headers(headers).build().unwrap(), ..self.clone() }
     }
 
     /// The same, from another address of this machine.
     pub fn calling_from(&self, address: std::net::IpAddr) -> Self {
-        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).local_address(address);
-        Self { http: http.build().unwrap(), ..self.clone() }
+        Self { http: http().local_address(address).build().unwrap(), ..self.clone() }
     }
 
     /// None when there is no answer.

@@ -9,7 +9,8 @@ use crate::{
 async fn each_program_says_by_its_exit_code_whether_the_running_one_is_well() {
     let place = Place::new("gateway-1");
     // Where a container's programs listen: on all interfaces.
-    let programs = Programs::new(&[&place], &[("BIND_ADDR", "0.0.0.0")]).await;
+    let programs =
+        Programs::new(&[&place], &[("BIND_ADDR", "0.0.0.0"), ("PUBLISHED_ADDR", "127.0.0.1")]).await;
     let names = ["catalog", "matching", "order", "gateway"];
     for name in names {
         let asked = programs.health(name, &place).await;

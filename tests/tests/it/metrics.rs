@@ -1,6 +1,6 @@
 //! What the programs measure: read as Prometheus reads it, and compared with what was done.
 
-use std::{collections::BTreeMap, io::ErrorKind, process::Stdio, time::Duration};
+use std::{collections::BTreeMap, io::ErrorKind, process::Stdio};
 
 use reqwest::Method;
 use serde_json::json;
@@ -48,7 +48,7 @@ impl Sample {
 
 impl Scraped {
     async fn of(programs: &Programs, name: &str) -> Self {
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().unwrap();
+        let http = crate::client::http().build().unwrap();
         let text = until(name, async || {
             let answer = http.get(programs.metrics_of(name)).send().await.map_err(|e| e.to_string())?;
             assert_eq!(answer.status(), 200);

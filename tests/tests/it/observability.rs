@@ -101,7 +101,7 @@ async fn exposition(named: &BTreeSet<String>) -> Exposition {
 }
 
 async fn scraped(urls: &[String]) -> Vec<String> {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = crate::client::http().build().unwrap();
     let mut texts = Vec::new();
     for url in urls {
         let answer = client.get(url).send().await.unwrap().error_for_status().unwrap();

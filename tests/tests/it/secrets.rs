@@ -246,7 +246,7 @@ async fn no_secret_comes_out_of_any_program_at_the_highest_level_of_logging() {
         programs.refused("order", "SERVICE_TOKEN", &format!("{} x", secret("unusable"))).await,
     );
     for name in ["gateway", "catalog", "matching", "order"] {
-        let metrics = reqwest::Client::builder().no_proxy().build().unwrap().get(programs.metrics_of(name));
+        let metrics = crate::client::http().build().unwrap().get(programs.metrics_of(name));
         seen.add(format!("metrics of {name}"), metrics.send().await.unwrap().text().await.unwrap());
     }
     gateway.terminate().await;

@@ -38,7 +38,7 @@ pub struct Setup {
     /// Counts what gateway and order service ask of the services.
     pub calls: Option<Calls>,
     /// Variables that few tests set.
-    pub more: [(&'static str, String); 4],
+    pub more: [(&'static str, String); 6],
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,7 +141,7 @@ impl System {
             Some(calls) => calls.on_the_way_to(service).await.to_string(),
             None => service.to_string(),
         };
-        let [peers, dns, certificates, listens] = setup.more.clone();
+        let [peers, dns, certificates, listens, auth, operator] = setup.more.clone();
         let variables = [
             ("GATEWAY_ID", "first".to_owned()),
             ("DATABASE_URL", database.clone()),
@@ -164,6 +164,8 @@ impl System {
             dns,
             certificates,
             listens,
+            auth,
+            operator,
         ];
         let env = environment(&variables);
         let stop = Stop::new();

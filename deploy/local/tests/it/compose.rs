@@ -252,7 +252,8 @@ fn docker_compose_itself_reads_both_and_refuses_production_without_its_secrets()
     };
     let answer = read(DEVELOPMENT, &[]);
     assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
-    let wanted = [&SECRETS[..], &["BAP_ADDRESS", "BAP_URI", "BPP_URI"]].concat();
+    let wanted =
+        [&SECRETS[..], &["BAP_ADDRESS", "BAP_URI", "BPP_URI", "PEER_ALLOW", "PEER_SENDERS"]].concat();
     let answer = read(PRODUCTION, &wanted);
     assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
     for missing in &wanted {

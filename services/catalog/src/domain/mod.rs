@@ -28,7 +28,7 @@ pub use list::{Page, Place};
 pub use listing::Listing;
 pub use movement::{Kind as MovementKind, Movement};
 pub use offer::{Offer, Price};
-pub use origin::{Caller, Entry, Existing, Origin, OriginFixed};
+pub use origin::{Entry, Existing, Origin, OriginFixed};
 pub use provider::{Bpp, Provider, Uri};
 pub use reservation::{Line, Lot, Refusal, Reservation, Sought, State, Status, add_up, lots_of};
 pub use run::{Run, Taker, Use, free, resize, take};

@@ -14,22 +14,6 @@ pub enum Origin {
     Sync,
 }
 
-/// Who wants to change what is there already.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    /// Which way they come.
-    pub origin: Origin,
-    /// Whose things they may see; everybody's when none.
-    pub provider: Option<ProviderId>,
-}
-
-impl Caller {
-    /// Whether a thing of this provider is there for them.
-    pub fn may_see(&self, owner: &ProviderId) -> bool {
-        self.provider.as_ref().is_none_or(|provider| provider == owner)
-    }
-}
-
 /// One thing in the catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {

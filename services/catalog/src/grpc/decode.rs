@@ -16,8 +16,8 @@ use p2p_proto::{
 use crate::{
     Error,
     domain::{
-        Blocks, Caller, Counters, Existing, Filter, Invalid, Item, Label, Line, Offer, Origin, PageSize,
-        Place, Price, Provider, Search, Sought, Status, Wish, Word, add_up, storable,
+        Blocks, Counters, Existing, Filter, Invalid, Item, Label, Line, Offer, Origin, PageSize, Place,
+        Price, Provider, Search, Sought, Status, Wish, Word, add_up, storable,
     },
 };
 
@@ -108,11 +108,6 @@ pub(super) fn some_provider(text: &str) -> Result<Option<ProviderId>, Error> {
     if text.is_empty() { Ok(None) } else { id(text).map(Some) }
 }
 
-/// Who changes what is there already.
-pub(super) fn caller(way: i32, provider: &str) -> Result<Caller, Error> {
-    Ok(Caller { origin: origin(way, "origin")?, provider: some_provider(provider)? })
-}
-
 /// A page of a list: behind which place, and how long.
 pub(super) fn page(cursor: &str, size: u32) -> Result<(Place, PageSize), Error> {
     let after = if cursor.is_empty() { Place::front() } else { cursor.parse()? };
@@ -199,6 +194,11 @@ pub(super) fn reason(text: &str) -> Result<Label, Error> {
 
 pub(super) fn id<T: FromStr<Err = p2p_domain::IdError>>(text: &str) -> Result<T, Error> {
     text.parse().map_err(|e| InvalidMessage::Id(e).into())
+}
+
+/// Whose it must be; none for anybody's.
+pub(super) fn owner(provider_id: &str) -> Result<Option<ProviderId>, Error> {
+    if provider_id.is_empty() { Ok(None) } else { id(provider_id).map(Some) }
 }
 
 pub(super) fn energy(wh: i64, field: &'static str) -> Result<Energy, Error> {

@@ -108,6 +108,43 @@ async fn what_was_synced_and_what_a_seller_made_do_not_touch_each_other() {
 }
 
 #[tokio::test]
+async fn what_is_anothers_is_answered_like_what_is_not_there() {
+    let catalog = Catalog::with_item(100).await;
+    catalog.offer(offer("o", 50)).await.unwrap();
+    let client = || catalog.client.clone();
+    let withdraw = async |id: &str, of: &str| {
+        let request = WithdrawOfferRequest {
+            offer_id: id.into(),
+            origin: Origin::Seller.into(),
+            provider_id: of.into(),
+        };
+        client().withdraw_offer(request).await.map(drop)
+    };
+    let set = async |id: &str, of: &str| {
+        let request = SetItemQuantityRequest {
+            item_id: id.into(),
+            unsold_wh: 90_000,
+            origin: Origin::Seller.into(),
+            provider_id: of.into(),
+        };
+        client().set_item_quantity(request).await.map(drop)
+    };
+    let pairs = [
+        (withdraw("o", "q").await, withdraw("x", "q").await, ("\"o\"", "\"x\"")),
+        (set("i", "q").await, set("x", "q").await, ("\"i\"", "\"x\"")),
+    ];
+    for (anothers, nobodys, _ids) in pairs {
+        let (anothers, nobodys) = (anothers.unwrap_err(), nobodys.unwrap_err());
+        assert_eq!(
+            (anothers.code(), reason::<()>(Err(anothers))),
+            (nobodys.code(), reason::<()>(Err(nobodys)))
+        );
+    }
+    set("i", "p").await.unwrap();
+    withdraw("o", "p").await.unwrap();
+}
+
+#[tokio::test]
 async fn what_must_be_new_and_is_not_exists() {
     let catalog = Catalog::with_item(100).await;
     catalog.offer(offer("o", 50)).await.unwrap();

@@ -1,5 +1,6 @@
 //! How a program lives and dies: environment, logs, traces, metrics, PostgreSQL, group commit, gRPC, health, shutdown.
 
+mod cryptography;
 pub mod env;
 pub mod failpoint;
 pub mod group;
@@ -15,6 +16,7 @@ mod secret;
 mod tasks;
 pub mod trace;
 
+pub use cryptography::use_ring;
 pub use env::{Env, EnvError};
 pub use health::Health;
 pub use logs::{RequestId, chain};

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use p2p_runtime::Env;
+use p2p_runtime::{Env, Secret};
 use url::{Host, Url};
 
 use crate::local::Running;
@@ -20,6 +20,7 @@ pub const USAGE: &str =
     "usage: bench trade [--url http://127.0.0.1:4000] [--concurrency 1,8,32] [--seconds 10]
                    [--warmup 2] [--poll-ms 20] [--fill] [--catalog 127.0.0.1:50051]
                    [--pids name=pid,...] [--database-url URL] [--redis-url URL] [--json FILE]
+                   [--key KEY] (better in CLIENT_KEY, where other users do not see it)
        bench floor [--concurrency 1,8,32] [--seconds 10] [--database-url URL]
        bench compare --other FOLDER [--rounds 6] [--concurrency 8] [--seconds 10] [--warmup 2] [--poll-ms 20]
        bench discover [--offers 1000,10000,100000,1000000] [--requests 300] [--database-url URL]
@@ -27,7 +28,7 @@ pub const USAGE: &str =
                    local test -- target/release/bench discover";
 
 const SWITCHES: [&str; 1] = ["fill"];
-const VALUES: [&str; 14] = [
+const VALUES: [&str; 15] = [
     "other",
     "rounds",
     "url",
@@ -42,6 +43,7 @@ const VALUES: [&str; 14] = [
     "json",
     "offers",
     "requests",
+    "key",
 ];
 
 /// `--name value` and `--switch`.
@@ -102,6 +104,8 @@ impl Options {
 pub struct Trade {
     /// The server with the seed's /api.
     pub url: String,
+    /// A client's key, where clients need one.
+    pub key: Option<Secret>,
     /// Trades under way at once, one measurement each.
     pub concurrency: Vec<usize>,
     /// How long each measurement lasts.
@@ -144,8 +148,13 @@ impl Trade {
             .or_else(|| env.optional("REDIS_URL"))
             .or_else(|| running.and_then(|running| running.variable("REDIS_URL")));
         redis_url.as_deref().map(on_this_machine).transpose()?;
+        let key = match options.text("key") {
+            Some(key) => Some(Secret::new(key)),
+            None => env.secret("CLIENT_KEY")?,
+        };
         Ok(Self {
             url,
+            key,
             concurrency: options.concurrency()?,
             lasts: Duration::from_secs(options.value("seconds", 10)?),
             warmup: Duration::from_secs(options.value("warmup", 2)?),

@@ -1,6 +1,7 @@
 //! The whole system, tried from outside: three services and the gateway, over HTTP and gRPC.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs)]
 
+mod access;
 mod addresses;
 mod beckn;
 mod between;

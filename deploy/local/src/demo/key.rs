@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::buyer::{self, Buyer};
 
 /// Said when an answer is 401.
-pub const NEEDED: &str = "clients need keys there (AUTH=keys): set OPERATOR_KEY or CLIENT_KEY, as it runs with";
+pub const NEEDED: &str =
+    "clients need keys there (AUTH=keys): set OPERATOR_KEY or CLIENT_KEY, as it runs with";
 
 /// The key that the demo trades with.
 pub struct ClientKey {

@@ -169,7 +169,8 @@ async fn another_method_or_path_is_no_way_around_a_key() {
             ];
             for spelling in spellings.iter().filter(|spelling| **spelling != path) {
                 let (status, body) = send(&route.method, &format!("{begin}{spelling}")).await;
-                let wanted = [StatusCode::NOT_FOUND, StatusCode::UNAUTHORIZED, StatusCode::METHOD_NOT_ALLOWED];
+                let wanted =
+                    [StatusCode::NOT_FOUND, StatusCode::UNAUTHORIZED, StatusCode::METHOD_NOT_ALLOWED];
                 assert!(wanted.contains(&status), "{} {spelling}: {status} {body}", route.method);
             }
         }

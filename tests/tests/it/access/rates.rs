@@ -72,7 +72,8 @@ async fn who_asks_too_often_is_told_when_to_come_back() {
     // Who has no key cannot use up another's.
     assert_eq!(by_key.get("/operator/keys").await.status, 401);
 
-    let many = too_often(async || by_registration.post("/seller/register", &json!({"name": "x"})).await).await;
+    let many =
+        too_often(async || by_registration.post("/seller/register", &json!({"name": "x"})).await).await;
     assert_eq!(many.error(), "too many providers were registered from this address");
     assert!(seconds(&many) > 3_000 && seconds(&many) <= 3_600, "{:?}", many.headers);
     let made = programs.tables.number("SELECT count(*) FROM catalog.providers WHERE name = 'x'").await;

@@ -69,19 +69,18 @@ pub(super) async fn call(
     }
 }
 
-/// Whether the connection ended before the call's turn came: it was not sent, or the server says that it did not look at
-/// it (RFC 9113, 6.8 and 8.7).
+/// Whether the connection ended before the call's turn came, or the server has said that it took no more calls when
+/// this one came (RFC 9113, 6.8: it was not and will not be acted upon).
 pub(super) fn was_not_sent(error: &(dyn Error + 'static)) -> bool {
     let mut chain = std::iter::successors(Some(error), |&error| error.source());
     chain.any(|error| {
-        error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled)
-            || error.downcast_ref::<h2::Error>().is_some_and(was_not_looked_at)
+        let canceled = error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled);
+        canceled || error.downcast_ref::<h2::Error>().is_some_and(came_too_late)
     })
 }
 
-fn was_not_looked_at(error: &h2::Error) -> bool {
-    let gone = error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR);
-    gone || (error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM))
+fn came_too_late(error: &h2::Error) -> bool {
+    error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR)
 }
 
 /// What a call came to that got no answer. A connection that ended under it, as that of a server that drains, is no

@@ -30,6 +30,7 @@ mod observability;
 mod pattern;
 mod programs;
 mod quantities;
+mod quotas;
 mod races;
 mod receiver;
 mod redis;

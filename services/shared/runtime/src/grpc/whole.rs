@@ -69,10 +69,18 @@ pub(super) async fn call(
     }
 }
 
-/// Whether the connection ended before the call's turn came.
+/// Whether the connection ended before the call's turn came, or the server has said that it took no more calls when
+/// this one came (RFC 9113, 6.8: it was not and will not be acted upon).
 pub(super) fn was_not_sent(error: &(dyn Error + 'static)) -> bool {
     let mut chain = std::iter::successors(Some(error), |&error| error.source());
-    chain.any(|error| error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled))
+    chain.any(|error| {
+        let canceled = error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled);
+        canceled || error.downcast_ref::<h2::Error>().is_some_and(came_too_late)
+    })
+}
+
+fn came_too_late(error: &h2::Error) -> bool {
+    error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR)
 }
 
 /// What a call came to that got no answer. A connection that ended under it, as that of a server that drains, is no

@@ -5,7 +5,11 @@ use std::{
     time::Duration,
 };
 
-use reqwest::{Client, Response};
+use p2p_runtime::Secret;
+use reqwest::{
+    Client, Response,
+    header::{AUTHORIZATION, HeaderMap, HeaderValue},
+};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
@@ -60,12 +64,20 @@ pub struct Buyer {
 }
 
 impl Buyer {
-    /// A buyer at this base URL.
+    /// A buyer at this base URL, who shows this key.
     ///
     /// # Errors
-    /// When no HTTP client can be made.
-    pub fn new(url: String, poll: Duration) -> anyhow::Result<Self> {
-        let http = Client::builder().no_proxy().tcp_nodelay(true).timeout(CALL_DEADLINE).build()?;
+    /// When no HTTP client can be made, or the key is no header.
+    pub fn new(url: String, poll: Duration, key: Option<&Secret>) -> anyhow::Result<Self> {
+        let mut headers = HeaderMap::new();
+        if let Some(key) = key {
+            let header = HeaderValue::from_str(&format!("Bearer {}", key.expose()));
+            let mut header = header.map_err(|_told| anyhow::anyhow!("the key cannot be sent as a header"))?;
+            header.set_sensitive(true);
+            headers.insert(AUTHORIZATION, header);
+        }
+        let http = Client::builder().no_proxy().tcp_nodelay(true).timeout(CALL_DEADLINE);
+        let http = http.default_headers(headers).build()?;
         Ok(Self { http, url, poll, requests: AtomicU64::default() })
     }
 

@@ -29,7 +29,7 @@ impl System {
     fn in_folder(folder: &Path, poll: Duration) -> anyhow::Result<Self> {
         let running =
             local::running_in(folder).with_context(|| format!("nothing runs in {}", folder.display()))?;
-        let buyer = Arc::new(Buyer::new(running.bap_url.clone(), poll)?);
+        let buyer = Arc::new(Buyer::new(running.bap_url.clone(), poll, None)?);
         Ok(Self { buyer, pids: running.processes(), cost: Vec::new() })
     }
 

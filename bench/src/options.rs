@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use p2p_runtime::Env;
+use p2p_runtime::{Env, Secret};
 use url::{Host, Url};
 
 use crate::local::Running;
@@ -20,16 +20,17 @@ pub const USAGE: &str =
     "usage: bench trade [--url http://127.0.0.1:4000] [--concurrency 1,8,32] [--seconds 10]
                    [--warmup 2] [--poll-ms 20] [--fill] [--catalog 127.0.0.1:50051]
                    [--pids name=pid,...] [--database-url URL] [--redis-url URL] [--json FILE]
+                   [--key KEY] (better in CLIENT_KEY, where other users do not see it)
        bench floor [--concurrency 1,8,32] [--seconds 10] [--database-url URL]
        bench compare --other FOLDER [--rounds 6] [--concurrency 8] [--seconds 10] [--warmup 2] [--poll-ms 20]
        bench slow [--url http://127.0.0.1:4000] [--sockets 500] [--rounds 6] [--concurrency 8] [--seconds 10]
-                  [--warmup 2] [--poll-ms 20] [--fill] [--catalog 127.0.0.1:50051]
+                  [--warmup 2] [--poll-ms 20] [--fill] [--catalog 127.0.0.1:50051] [--key KEY]
        bench discover [--offers 1000,10000,100000,1000000] [--requests 300] [--database-url URL]
                    where a database of its own can be made: of `local up`, or alone by
                    local test -- target/release/bench discover";
 
 const SWITCHES: [&str; 1] = ["fill"];
-const VALUES: [&str; 15] = [
+const VALUES: [&str; 16] = [
     "other",
     "rounds",
     "url",
@@ -44,6 +45,7 @@ const VALUES: [&str; 15] = [
     "json",
     "offers",
     "requests",
+    "key",
     "sockets",
 ];
 
@@ -105,6 +107,8 @@ impl Options {
 pub struct Trade {
     /// The server with the seed's /api.
     pub url: String,
+    /// A client's key, where clients need one.
+    pub key: Option<Secret>,
     /// Trades under way at once, one measurement each.
     pub concurrency: Vec<usize>,
     /// How long each measurement lasts.
@@ -144,6 +148,7 @@ impl Trade {
         redis_url.as_deref().map(on_this_machine).transpose()?;
         Ok(Self {
             url,
+            key: key(&options, env)?,
             concurrency: options.concurrency()?,
             lasts: Duration::from_secs(options.value("seconds", 10)?),
             warmup: Duration::from_secs(options.value("warmup", 2)?),
@@ -211,6 +216,8 @@ pub struct Slow {
     pub poll: Duration,
     /// Whether stock is put up first, and where the catalog service is.
     pub fill: Option<SocketAddr>,
+    /// A client's key, where clients need one.
+    pub key: Option<Secret>,
 }
 
 impl Slow {
@@ -229,6 +236,7 @@ impl Slow {
             warmup: Duration::from_secs(options.value("warmup", 2)?),
             poll: Duration::from_millis(options.value("poll-ms", 20)?),
             fill: to_fill(&options, env)?,
+            key: key(&options, env)?,
         })
     }
 }
@@ -299,6 +307,13 @@ fn bap_url(options: &Options, running: Option<&Running>) -> anyhow::Result<Strin
     let url = options.text("url").or(bap).unwrap_or_else(|| "http://127.0.0.1:4000".to_owned());
     on_this_machine(&url)?;
     Ok(url.trim_end_matches('/').to_owned())
+}
+
+fn key(options: &Options, env: &Env) -> anyhow::Result<Option<Secret>> {
+    match options.text("key") {
+        Some(key) => Ok(Some(Secret::new(key))),
+        None => Ok(env.secret("CLIENT_KEY")?),
+    }
 }
 
 /// The catalog service, if stock is to be put up there.

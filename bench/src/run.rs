@@ -41,7 +41,7 @@ pub async fn trade(options: options::Trade) -> anyhow::Result<()> {
         fill::fill(catalog, today).await?;
     }
     let meters = Meters::connect(&options).await;
-    let buyer = Arc::new(Buyer::new(options.url.clone(), options.poll)?);
+    let buyer = Arc::new(Buyer::new(options.url.clone(), options.poll, options.key.as_ref())?);
     let window = Arc::new(trade::window(today));
     let mut measurements = Vec::new();
     println!("{}", table::heading(&options));

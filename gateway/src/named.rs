@@ -6,7 +6,8 @@ use axum::{
     extract::{FromRequestParts, Path},
     http::request::Parts,
 };
-use p2p_domain::{ItemId, OfferId, OrderId, ProviderId};
+use p2p_domain::{ClientId, ItemId, OfferId, OrderId, ProviderId};
+use uuid::Uuid;
 
 use crate::{access::KeyId, reply::ApiError};
 
@@ -32,6 +33,26 @@ impl Noun for OrderId {
     const NOT_FOUND: &'static str = "Order not found";
 }
 
+impl Noun for ClientId {
+    const NOT_FOUND: &'static str = "Client not found";
+}
+
+/// A message that was given up.
+#[derive(Debug, Clone, Copy)]
+pub struct LetterId(pub Uuid);
+
+impl FromStr for LetterId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, uuid::Error> {
+        text.parse().map(Self)
+    }
+}
+
+impl Noun for LetterId {
+    const NOT_FOUND: &'static str = "Dead letter not found";
+}
+
 impl Noun for KeyId {
     const NOT_FOUND: &'static str = "Key not found";
 }
@@ -46,6 +67,7 @@ pub fn not_found(reason: &str) -> Option<&'static str> {
         "ITEM_NOT_FOUND" => Some(ItemId::NOT_FOUND),
         "OFFER_NOT_FOUND" => Some(OfferId::NOT_FOUND),
         "ORDER_NOT_FOUND" => Some(OrderId::NOT_FOUND),
+        "DELIVERY_NOT_DEAD" => Some(LetterId::NOT_FOUND),
         "KEY_NOT_FOUND" => Some(KeyId::NOT_FOUND),
         "TRANSACTION_NOT_FOUND" => Some(NO_TRANSACTION),
         _ => None,

@@ -38,7 +38,7 @@ pub async fn slow(options: Slow) -> anyhow::Result<()> {
     }
     let at = address(&options.url).await?;
     let window = Arc::new(trade::window(today));
-    let buyer = Arc::new(Buyer::new(options.url.clone(), options.poll)?);
+    let buyer = Arc::new(Buyer::new(options.url.clone(), options.poll, options.key.as_ref())?);
     run(&buyer, &window, options.concurrency, options.warmup).await;
     println!("{:>5}  {:>17}  {:>17}  {:>13}", "", "alone", "beside the slow", "ratio");
     println!("round  {0:>8} {1:>8}  {0:>8} {1:>8}  {0:>6} {1:>6}   closed; load before", "p50", "p99");

@@ -1,29 +1,10 @@
 //! Who asks: noted on a request when it is let in, and asked for by every handler of what belongs to somebody.
 
-use std::fmt;
-
 use axum::{extract::FromRequestParts, http::request::Parts};
-use p2p_domain::ProviderId;
+use p2p_domain::{ClientId, ProviderId};
 use uuid::Uuid;
 
 use crate::reply::ApiError;
-
-/// A client of our buyer's side.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientId(String);
-
-impl ClientId {
-    /// As it was stored with a key.
-    pub fn stored(id: String) -> Self {
-        Self(id)
-    }
-}
-
-impl fmt::Display for ClientId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// Who a request's caller is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,11 +8,11 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use p2p_domain::ProviderId;
+use p2p_domain::{ClientId, ProviderId};
 
 use super::{
     Access, Auth, address,
-    caller::{Caller, ClientId},
+    caller::Caller,
     digest::Digest,
     key::{KeyId, Kind, Presented},
     limits::Holder,
@@ -102,13 +102,12 @@ impl Access {
         let is_it = |digest: &Digest| digest.is(&presented.digest);
         let known = known.filter(|known| is_it(&known.digest) && known.kind == presented.kind);
         let known = known.ok_or(Refusal::WrongKey)?;
+        let owner = known.owner;
         let caller = match known.kind {
-            Kind::Client => Caller::Client(ClientId::stored(known.owner)),
-            Kind::Provider => {
-                Caller::Provider(ProviderId::parse(&known.owner).map_err(|_no_id| Refusal::WrongKey)?)
-            }
+            Kind::Client => ClientId::parse(&owner).map(Caller::Client),
+            Kind::Provider => ProviderId::parse(&owner).map(Caller::Provider),
         };
-        Ok((presented.id, caller))
+        Ok((presented.id, caller.map_err(|_no_id| Refusal::WrongKey)?))
     }
 }
 

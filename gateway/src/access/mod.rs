@@ -16,7 +16,7 @@ mod refusal;
 mod shown;
 mod who;
 
-pub use caller::{Buyer, ClientId, Seller};
+pub use caller::{Buyer, Seller};
 pub use config::{Auth, Config};
 pub use gate::admit;
 pub use issue::{Issued, new_client};

@@ -1,9 +1,7 @@
 //! `POST /operator/clients`, `POST /operator/clients/{id}/keys`.
 
-use axum::{
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
+use p2p_domain::ClientId;
 use serde::Serialize;
 
 use super::made;
@@ -11,6 +9,7 @@ use crate::{
     access::{Kind, new_client, shown_once},
     app::App,
     fields::Fields,
+    named::{Named, Noun},
     reply::{ApiError, JsonBody},
 };
 
@@ -44,13 +43,13 @@ pub async fn create(
 /// Another key of a client. There is a client when there was a key of it.
 pub async fn create_key(
     State(app): State<App>,
-    Path(id): Path<String>,
+    Named(id): Named<ClientId>,
     JsonBody(fields): JsonBody<Fields>,
 ) -> Result<Response, ApiError> {
     let label = fields.text("label")?.unwrap_or_default();
-    let known = app.access.keys.list(Some(Kind::Client), id.clone(), 1, String::new()).await?;
+    let known = app.access.keys.list(Some(Kind::Client), id.to_string(), 1, String::new()).await?;
     if known.keys.is_empty() {
-        return Err(ApiError::not_found("Client not found"));
+        return Err(ApiError::not_found(ClientId::NOT_FOUND));
     }
-    Ok(made(&app.access.issue(Kind::Client, &id, label).await?))
+    Ok(made(&app.access.issue(Kind::Client, id.as_str(), label).await?))
 }

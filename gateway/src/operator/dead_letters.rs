@@ -1,7 +1,7 @@
 //! `GET /operator/dead-letters`, `POST /operator/dead-letters/{id}/redrive`: messages that were given up.
 
 use axum::{
-    extract::{Path, Query, State},
+    extract::{Query, State},
     response::Response,
 };
 use p2p_proto::{
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     app::App,
     beckn::instant,
+    named::{LetterId, Named},
     reply::{ApiError, PageQuery, json},
 };
 
@@ -81,7 +82,11 @@ struct Redriven {
 }
 
 /// Delivers it from the start of the schedule, the same bytes.
-pub async fn redrive(State(app): State<App>, Path(id): Path<String>) -> Result<Response, ApiError> {
+pub async fn redrive(
+    State(app): State<App>,
+    Named(LetterId(id)): Named<LetterId>,
+) -> Result<Response, ApiError> {
+    let id = id.to_string();
     let request = RedriveRequest { delivery_id: id.clone() };
     app.services.mailbox.clone().redrive(request).await?;
     tracing::info!(delivery_id = id, "a message that was given up is on its way again");

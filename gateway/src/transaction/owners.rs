@@ -1,11 +1,11 @@
 //! Whose a transaction is. It does not change: the first client that asks in it has it for ever.
 
-use p2p_domain::TransactionId;
+use p2p_domain::{ClientId, TransactionId};
 use quick_cache::sync::Cache;
 use tonic::Status;
 
 use super::{Loaded, Transactions};
-use crate::access::{Buyer, ClientId};
+use crate::access::Buyer;
 
 const MOST_OWNERS: usize = 50_000;
 
@@ -35,11 +35,10 @@ impl Transactions {
         if let Some(owner) = self.owners.0.get(transaction) {
             return Ok(owner == *client);
         }
-        let owner = self.look_up(transaction).await?.map(|found| found.client_id).unwrap_or_default();
-        if owner.is_empty() {
+        let found = self.look_up(transaction).await?;
+        let Some(owner) = found.and_then(|found| ClientId::parse(&found.client_id).ok()) else {
             return Ok(false);
-        }
-        let owner = ClientId::stored(owner);
+        };
         let is_own = owner == *client;
         self.owners.0.insert(transaction.clone(), owner);
         Ok(is_own)

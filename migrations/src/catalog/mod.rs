@@ -4,6 +4,7 @@ mod m20261122_000001_stock;
 mod m20261125_135500_sellers_and_sync;
 mod m20261125_141500_reservations_by_status_and_age;
 mod m20261125_145000_search_at_size;
+mod m20261128_091000_offers_on_sale;
 
 use sea_orm_migration::prelude::*;
 
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_135500_sellers_and_sync::Migration),
             Box::new(m20261125_141500_reservations_by_status_and_age::Migration),
             Box::new(m20261125_145000_search_at_size::Migration),
+            Box::new(m20261128_091000_offers_on_sale::Migration),
         ]
     }
 }

@@ -5,6 +5,7 @@ mod m20261124_014518_events_need_no_keys;
 mod m20261125_140000_how_orders_end;
 mod m20261125_171500_traces_of_stored_work;
 mod m20261128_090000_who_may_act;
+mod m20261128_091000_unconfirmed_orders;
 
 use sea_orm_migration::prelude::*;
 
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_140000_how_orders_end::Migration),
             Box::new(m20261125_171500_traces_of_stored_work::Migration),
             Box::new(m20261128_090000_who_may_act::Migration),
+            Box::new(m20261128_091000_unconfirmed_orders::Migration),
         ]
     }
 }

@@ -6,10 +6,15 @@
 //! | `SERVICE_TOKEN`, `TLS_CA_FILE`, `TLS_CERT_FILE`, `TLS_KEY_FILE` | none | who may call it |
 //! | `CATALOG_DATABASE_URL` | `DATABASE_URL` | PostgreSQL with schema `catalog` |
 //! | `DATABASE_POOL` | 10 | most connections at once |
+//! | `ITEMS_PER_PROVIDER` | 1000; none in development on loopback | items of one provider; 0 for any number |
+//! | `OFFERS_PER_PROVIDER` | the same | its offers that are neither withdrawn nor past; 0 for any number |
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    num::NonZeroU32,
+};
 
-use p2p_runtime::{Env, EnvError, grpc::Between, postgres};
+use p2p_runtime::{Env, EnvError, grpc::Between, postgres, quota};
 
 const PORT: u16 = 50_051;
 
@@ -24,6 +29,27 @@ pub struct Config {
     pub database: postgres::Config,
     /// When blocks are picked.
     pub picking: Picking,
+    /// How much one provider may have.
+    pub quotas: Quotas,
+}
+
+/// How much one provider may have; none: as much as it likes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Quotas {
+    /// `ITEMS_PER_PROVIDER`.
+    pub items: Option<NonZeroU32>,
+    /// `OFFERS_PER_PROVIDER`: neither withdrawn nor past.
+    pub offers: Option<NonZeroU32>,
+}
+
+impl Quotas {
+    /// Of a catalog that listens on this address.
+    fn from_env(env: &Env, listens: IpAddr) -> Result<Self, EnvError> {
+        Ok(Self {
+            items: quota(env, "ITEMS_PER_PROVIDER", listens, 1_000)?,
+            offers: quota(env, "OFFERS_PER_PROVIDER", listens, 1_000)?,
+        })
+    }
 }
 
 /// When blocks are picked.
@@ -49,6 +75,7 @@ impl Config {
             between: Between::of_server(env, "CATALOG_ADDR", address)?,
             database: postgres::Config::from_env(env, "CATALOG_DATABASE_URL", "catalog")?,
             picking: Picking::default(),
+            quotas: Quotas::from_env(env, address.ip())?,
         })
     }
 }

@@ -1,5 +1,7 @@
 //! What can go wrong in the catalog, and what callers are told of it.
 
+use std::num::NonZeroU32;
+
 use p2p_domain::{Energy, ItemId, OfferId, OrderId, ProviderId};
 use p2p_proto::InvalidMessage;
 use p2p_runtime::{chain, group::Stopped};
@@ -101,6 +103,16 @@ pub enum Error {
         /// Held or sold.
         committed: Energy,
     },
+    /// A provider has as much as it may have.
+    #[error("provider {provider} may have at most {most} {what}")]
+    QuotaExceeded {
+        /// Which provider.
+        provider: ProviderId,
+        /// How many it may have.
+        most: NonZeroU32,
+        /// Of what.
+        what: &'static str,
+    },
     /// The database holds what the catalog never writes.
     #[error("impossible row {id} in {table}: {why}")]
     Impossible {
@@ -133,6 +145,8 @@ pub enum Kind {
     Exists,
     /// What it names does not allow it.
     Refused,
+    /// Its owner has too much already.
+    TooMuch,
     /// To be tried again.
     Unavailable,
     /// A fault of ours.
@@ -159,6 +173,7 @@ impl Error {
             | Self::ItemShort(_)
             | Self::BlockTaken { .. }
             | Self::OfferBelowCommitted { .. } => Kind::Refused,
+            Self::QuotaExceeded { .. } => Kind::TooMuch,
             Self::Database(error) if error.is_passing() => Kind::Unavailable,
             Self::LostRace | Self::Stopping => Kind::Unavailable,
             Self::Impossible { .. } | Self::Database(_) => Kind::Internal,
@@ -187,6 +202,7 @@ impl Error {
             Self::ItemShort(_) => "STOCK_SHORT",
             Self::BlockUnknown { .. } => "INVALID_BLOCKS",
             Self::BlockTaken { .. } => "BLOCK_TAKEN",
+            Self::QuotaExceeded { .. } => "QUOTA_EXCEEDED",
             Self::Impossible { .. } => "IMPOSSIBLE_ROW",
             Self::Database(error) if error.is_passing() => "DATABASE_UNAVAILABLE",
             Self::Database(_) => "DATABASE_FAILED",
@@ -203,7 +219,9 @@ impl Error {
                 Entry::Item(id) => ("item_id", id.to_string()),
                 Entry::Offer(id) => ("offer_id", id.to_string()),
             }),
-            Self::ProviderNotFound(id) => Some(("provider_id", id.to_string())),
+            Self::ProviderNotFound(id) | Self::QuotaExceeded { provider: id, .. } => {
+                Some(("provider_id", id.to_string()))
+            }
             Self::ItemNotFound(id)
             | Self::ItemFixed(id)
             | Self::ItemBelowCommitted { item: id, .. }
@@ -252,6 +270,7 @@ impl From<Error> for Status {
             Kind::NotFound => (Code::NotFound, error.to_string()),
             Kind::Exists => (Code::AlreadyExists, error.to_string()),
             Kind::Refused => (Code::FailedPrecondition, error.to_string()),
+            Kind::TooMuch => (Code::ResourceExhausted, error.to_string()),
             Kind::Unavailable => {
                 tracing::warn!(error = chain(&error), "the database does not answer");
                 (Code::Unavailable, "the catalog's database does not answer".to_owned())

@@ -8,7 +8,7 @@ mod grpc;
 mod metrics;
 pub mod store;
 
-pub use config::{Config, Picking};
+pub use config::{Config, Picking, Quotas};
 pub use error::{Error, Kind};
 
 use p2p_proto::catalog::catalog_service_server::{CatalogServiceServer, SERVICE_NAME};

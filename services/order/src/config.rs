@@ -1,14 +1,16 @@
 //! Every variable of the order service, with unit and default.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    num::NonZeroU32,
     time::Duration,
 };
 
+use p2p_domain::Energy;
 use p2p_runtime::{
     Env, EnvError,
     grpc::{Between, Targets},
-    postgres,
+    postgres, quota,
 };
 
 /// The order service's configuration.
@@ -37,6 +39,8 @@ pub struct Config {
     pub database: postgres::Config,
     /// How long things last.
     pub periods: Periods,
+    /// How much one may have.
+    pub quotas: Quotas,
 }
 
 /// How long things last.
@@ -48,6 +52,34 @@ pub struct Periods {
     pub quote: Duration,
     /// `ORDER_HOLD_SECONDS`: blocks are held for an order that is not confirmed; 900.
     pub hold: Duration,
+}
+
+/// How much one may have; none: as much as one likes.
+///
+/// One service decides under its only writer, so that it is never passed there. Services beside one another do not see
+/// what another is about to commit: then it may be passed by as much as one batch of each of the others adds.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Quotas {
+    /// `BAP_HOLD_KWH`: what the orders of one BAP may hold before they are confirmed; 100,000 kWh.
+    pub held: Option<Energy>,
+    /// `TRANSACTIONS_PER_DAY`: new trades of one client, or of one BAP without a client, in 24 hours; 10,000.
+    pub trades: Option<NonZeroU32>,
+}
+
+impl Quotas {
+    /// Of a service that listens on this address.
+    fn from_env(env: &Env, listens: IpAddr) -> Result<Self, EnvError> {
+        const HELD: &str = "BAP_HOLD_KWH";
+        let held = quota(env, HELD, listens, 100_000)?.map(|kwh| {
+            let held = Energy::from_kwh(kwh.get().into());
+            held.map_err(|rule| EnvError::Invalid {
+                name: HELD,
+                text: kwh.to_string(),
+                why: rule.to_string(),
+            })
+        });
+        Ok(Self { held: held.transpose()?, trades: quota(env, "TRANSACTIONS_PER_DAY", listens, 10_000)? })
+    }
 }
 
 impl Config {
@@ -73,6 +105,7 @@ impl Config {
                 quote: env.seconds("QUOTE_SECONDS", 900)?,
                 hold: env.seconds("ORDER_HOLD_SECONDS", 900)?,
             },
+            quotas: Quotas::from_env(env, address.ip())?,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! What can go wrong, and what callers are told.
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
 use p2p_domain::{KeyId, OrderId, OwnerId};
 use p2p_proto::{InvalidMessage, is_permanent};
@@ -36,6 +36,9 @@ pub enum Error {
     /// The owner has as many keys as it may have.
     #[error("{0} has {MOST_KEYS} keys; revoke one first")]
     TooManyKeys(OwnerId),
+    /// A client or a BAP has made as many trades in a day as it may.
+    #[error("at most {0} new transactions in 24 hours; try again later")]
+    QuotaExceeded(NonZeroU32),
     /// The work or delivery belongs to another gateway by now.
     #[error("the lease on {0} was lost")]
     LeaseLost(String),
@@ -105,6 +108,7 @@ pub enum Kind {
     KeyNotFound,
     KeyExists,
     TooManyKeys,
+    QuotaExceeded,
     LeaseLost,
     NotDead,
     WrongState,
@@ -123,6 +127,7 @@ impl Error {
             Self::KeyNotFound(_) => Kind::KeyNotFound,
             Self::KeyExists(_) => Kind::KeyExists,
             Self::TooManyKeys(_) => Kind::TooManyKeys,
+            Self::QuotaExceeded(_) => Kind::QuotaExceeded,
             Self::LeaseLost(_) | Self::GatewayOutdated(_) => Kind::LeaseLost,
             Self::NotDead(_) => Kind::NotDead,
             Self::Database(error) if !is_passing(error) => Kind::Internal,
@@ -197,6 +202,7 @@ impl From<Error> for Status {
             Kind::KeyNotFound => (Code::NotFound, "KEY_NOT_FOUND"),
             Kind::KeyExists => (Code::AlreadyExists, "KEY_EXISTS"),
             Kind::TooManyKeys => (Code::ResourceExhausted, "TOO_MANY_KEYS"),
+            Kind::QuotaExceeded => (Code::ResourceExhausted, "QUOTA_EXCEEDED"),
             Kind::LeaseLost => (Code::Aborted, "LEASE_LOST"),
             Kind::NotDead => (Code::NotFound, "DELIVERY_NOT_DEAD"),
             Kind::WrongState => (Code::FailedPrecondition, "WRONG_STATE"),

@@ -171,6 +171,14 @@ impl Client {
         trade
     }
 
+    /// The same for wind, at any time.
+    pub async fn discover_wind(&self) -> Trade {
+        let answer = self.post("/api/discover", &json!({"sourceType": "WIND"})).await.acknowledged();
+        let trade = self.trade(answer.json["transaction_id"].as_str().unwrap());
+        trade.status("SELECTING").await;
+        trade
+    }
+
     pub fn trade(&self, id: &str) -> Trade {
         Trade { client: self.clone(), id: id.to_owned() }
     }

@@ -1,6 +1,7 @@
 //! The whole system, tried from outside: three services and the gateway, over HTTP and gRPC.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs)]
 
+mod access;
 mod addresses;
 mod beckn;
 mod between;
@@ -29,6 +30,7 @@ mod observability;
 mod pattern;
 mod programs;
 mod quantities;
+mod quotas;
 mod races;
 mod receiver;
 mod redis;

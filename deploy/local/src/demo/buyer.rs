@@ -3,13 +3,20 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use reqwest::{Client, Response};
+use p2p_runtime::Secret;
+use reqwest::{
+    Client, Response, StatusCode,
+    header::{AUTHORIZATION, HeaderMap, HeaderValue},
+};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
+
+use super::key::NEEDED;
 
 const CALL_DEADLINE: Duration = Duration::from_secs(10);
 const STATE_DEADLINE: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(20);
+const NO_ANSWER: &str = "the system does not answer; does `make up` run?";
 
 /// Talks to one system.
 #[derive(Debug)]
@@ -20,13 +27,39 @@ pub struct Buyer {
 }
 
 impl Buyer {
-    /// A buyer at these base URLs.
+    /// A buyer at these base URLs, who shows this key.
     ///
     /// # Errors
-    /// When no HTTP client can be made.
-    pub fn new(bap: String, cds: String) -> anyhow::Result<Self> {
-        let http = Client::builder().no_proxy().timeout(CALL_DEADLINE).build()?;
+    /// When no HTTP client can be made, or the key is no header.
+    pub fn new(bap: String, cds: String, key: Option<&Secret>) -> anyhow::Result<Self> {
+        let mut headers = HeaderMap::new();
+        if let Some(key) = key {
+            let header = HeaderValue::from_str(&format!("Bearer {}", key.expose()));
+            let mut header = header.map_err(|_told| anyhow::anyhow!("a key cannot be sent as a header"))?;
+            header.set_sensitive(true);
+            headers.insert(AUTHORIZATION, header);
+        }
+        let http = Client::builder().no_proxy().timeout(CALL_DEADLINE).default_headers(headers).build()?;
         Ok(Self { http, bap, cds })
+    }
+
+    /// Asks for something that may be refused.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn ask_for(&self, path: &str, request: &Value) -> anyhow::Result<(StatusCode, String)> {
+        let answer = self.http.post(format!("{}{path}", self.bap)).json(request).send().await;
+        let answer = answer.context(NO_ANSWER)?;
+        Ok((answer.status(), answer.text().await.context("the answer broke off")?))
+    }
+
+    /// Deletes something.
+    ///
+    /// # Errors
+    /// When the answer is not 200 with JSON.
+    pub async fn delete(&self, path: &str) -> anyhow::Result<()> {
+        read(self.http.delete(format!("{}{path}", self.bap)).send().await).await?;
+        Ok(())
     }
 
     /// Asks and shows the answer.
@@ -109,11 +142,21 @@ impl Buyer {
 }
 
 async fn read(answer: reqwest::Result<Response>) -> anyhow::Result<Value> {
-    let answer = answer.context("the system does not answer; does `make up` run?")?;
+    let answer = answer.context(NO_ANSWER)?;
     let status = answer.status();
     let body = answer.text().await.context("the answer broke off")?;
+    ensure!(status != StatusCode::UNAUTHORIZED, "answered {status}: {NEEDED}");
     ensure!(status == 200, "answered {status}: {body}");
     serde_json::from_str(&body).with_context(|| format!("answered no JSON: {body}"))
+}
+
+/// A text in an answer.
+///
+/// # Errors
+/// When it is not there.
+pub fn text(answer: &Value, pointer: &str) -> anyhow::Result<String> {
+    let found = answer.pointer(pointer).and_then(Value::as_str);
+    found.map(str::to_owned).with_context(|| format!("{pointer} is missing"))
 }
 
 /// A line and the JSON below it.

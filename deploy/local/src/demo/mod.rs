@@ -1,17 +1,26 @@
 //! `local demo`: one trade against the running system, as the README tells it, with every answer checked.
 
 mod buyer;
+mod key;
 
 use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 use chrono::{Days, NaiveDate};
 use p2p_domain::Clock;
-use p2p_runtime::Env;
+use p2p_runtime::{Env, Secret};
 use serde_json::{Value, json};
 
-use self::buyer::Buyer;
-use crate::{built, checkout::Checkout, run_file::RunFile, shell};
+use self::{
+    buyer::{Buyer, text},
+    key::ClientKey,
+};
+use crate::{
+    built,
+    checkout::Checkout,
+    run_file::{GatewayUrls, RunFile},
+    shell,
+};
 
 const WINNER: &str = "offer-beta-afternoon";
 const QUANTITY: u32 = 30;
@@ -37,18 +46,35 @@ pub async fn run(env: &Env, checkout: &Checkout) -> anyhow::Result<ExitCode> {
     let url = |variable, running: Option<String>, port| {
         env.optional(variable).or(running).unwrap_or_else(|| format!("http://127.0.0.1:{port}"))
     };
-    let first = Buyer::new(
-        url("BAP_URL", bap, env.value("BAP_PORT", 4000_u16)?),
-        url("CDS_URL", cds, env.value("CDS_PORT", 4001_u16)?),
-    )?;
-    trade(&first, tomorrow, LEFT).await?;
+    let first = GatewayUrls {
+        bap_url: url("BAP_URL", bap, env.value("BAP_PORT", 4000_u16)?),
+        cds_url: url("CDS_URL", cds, env.value("CDS_PORT", 4001_u16)?),
+    };
     let asked_for_another = env.optional("BAP_URL").is_some();
     let others = running.filter(|_| !asked_for_another).map(|running| running.other_gateways);
-    if let Some(second) = others.unwrap_or_default().into_iter().next() {
+    let second = others.unwrap_or_default().into_iter().next();
+    let client = ClientKey::obtain(env, &first.bap_url).await?;
+    let traded = trades(first, second, client.as_ref().map(|client| &client.key), tomorrow).await;
+    let given_back = match client {
+        Some(client) => client.give_back().await,
+        None => Ok(()),
+    };
+    traded.and(given_back).map(|()| ExitCode::SUCCESS)
+}
+
+/// A trade through each gateway.
+async fn trades(
+    first: GatewayUrls,
+    second: Option<GatewayUrls>,
+    key: Option<&Secret>,
+    tomorrow: NaiveDate,
+) -> anyhow::Result<()> {
+    trade(&Buyer::new(first.bap_url, first.cds_url, key)?, tomorrow, LEFT).await?;
+    if let Some(second) = second {
         println!("\n==== the same through the second gateway, {}", second.bap_url);
-        trade(&Buyer::new(second.bap_url, second.cds_url)?, tomorrow, LEFT_AFTER_TWO).await?;
+        trade(&Buyer::new(second.bap_url, second.cds_url, key)?, tomorrow, LEFT_AFTER_TWO).await?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 async fn trade(buyer: &Buyer, day: NaiveDate, stays: &str) -> anyhow::Result<()> {
@@ -142,11 +168,6 @@ fn expect_number(answer: &Value, pointer: &str, wanted: &str) -> anyhow::Result<
         "{pointer} should be {wanted}, but is {found}"
     );
     Ok(())
-}
-
-fn text(answer: &Value, pointer: &str) -> anyhow::Result<String> {
-    let found = answer.pointer(pointer).and_then(Value::as_str);
-    found.map(str::to_owned).with_context(|| format!("{pointer} is missing"))
 }
 
 /// The catalog it traded from is long and says nothing about the trade.

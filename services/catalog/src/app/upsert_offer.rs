@@ -1,7 +1,7 @@
 //! Makes an offer with all its blocks free, or changes its price, window and total.
 
 use crate::{
-    Error,
+    Error, Quotas,
     domain::{Committed, Entry, Existing, Listing, Offer, resize},
     store::{Store, Tx},
 };
@@ -11,20 +11,20 @@ use crate::{
 ///
 /// # Errors
 /// When provider or item is unknown or they do not belong together, when the offer must be new and is not, when it has
-/// another item or other blocks, when it, its item or its provider came the other way, or when more than the new total
-/// is held or sold.
+/// another item or other blocks, when it, its item or its provider came the other way, when more than the new total
+/// is held or sold, or when the provider has as many on sale as it may.
 pub async fn upsert_offer(store: &Store, offer: Offer, existing: Existing) -> Result<Listing, Error> {
-    let id = offer.id.clone();
+    let (id, quotas) = (offer.id.clone(), store.quotas());
     store
         .transact(move |tx| {
             let offer = offer.clone();
-            Box::pin(async move { make_or_change(tx, offer, existing).await })
+            Box::pin(async move { make_or_change(tx, offer, existing, quotas).await })
         })
         .await?;
     store.written_offer(&id).await
 }
 
-async fn make_or_change(tx: Tx<'_>, offer: Offer, existing: Existing) -> Result<(), Error> {
+async fn make_or_change(tx: Tx<'_>, offer: Offer, existing: Existing, quotas: Quotas) -> Result<(), Error> {
     let Some(origin) = tx.origin_of_provider(&offer.provider).await? else {
         return Err(Error::ProviderNotFound(offer.provider));
     };
@@ -37,15 +37,31 @@ async fn make_or_change(tx: Tx<'_>, offer: Offer, existing: Existing) -> Result<
     origin.admit(offer.origin, || Entry::Item(offer.item.clone()))?;
     match (tx.insert_offer(&offer).await?, existing) {
         (true, _) => {
+            within(tx, quotas, &offer, None).await?;
             let runs = resize(&[], offer.blocks(offer.total)).unwrap_or_default();
             tx.replace_runs(&offer.id, &[], &runs).await
         }
         (false, Existing::Refuse) => Err(Error::Exists(Entry::Offer(offer.id))),
-        (false, Existing::Change) => change(tx, offer).await,
+        (false, Existing::Change) => change(tx, offer, quotas).await,
     }
 }
 
-async fn change(tx: Tx<'_>, offer: Offer) -> Result<(), Error> {
+/// Refuses an offer that was not on sale before it was written, if its provider has too many on sale now. One that was
+/// on sale may change, however many there are.
+async fn within(tx: Tx<'_>, quotas: Quotas, offer: &Offer, known: Option<&Offer>) -> Result<(), Error> {
+    let Some(most) = quotas.offers else { return Ok(()) };
+    if let Some(known) = known.filter(|known| !known.withdrawn)
+        && (known.window == offer.window || !tx.is_over(known.window.end()).await?)
+    {
+        return Ok(());
+    }
+    if tx.has_more_offers(&offer.provider, most).await? {
+        return Err(Error::QuotaExceeded { provider: offer.provider.clone(), most, what: "offers on sale" });
+    }
+    Ok(())
+}
+
+async fn change(tx: Tx<'_>, offer: Offer, quotas: Quotas) -> Result<(), Error> {
     let fixed = |field| Error::OfferFixed { offer: offer.id.clone(), field };
     // It conflicted, and none is ever deleted.
     let Some(known) = tx.lock_offer(&offer.id).await? else { return Err(fixed("id")) };
@@ -62,6 +78,7 @@ async fn change(tx: Tx<'_>, offer: Offer) -> Result<(), Error> {
         .map_err(|Committed(committed)| Error::OfferBelowCommitted { offer: offer.id.clone(), committed })?;
     let changed = Offer { stock, ..offer };
     tx.update_offer(&changed).await?;
+    within(tx, quotas, &changed, Some(&known)).await?;
     resize_runs(tx, &known, &changed).await
 }
 

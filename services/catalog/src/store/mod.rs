@@ -10,6 +10,7 @@ mod offers;
 mod past;
 mod pick;
 mod providers;
+mod quotas;
 mod reservations;
 mod row;
 mod runs;
@@ -28,13 +29,14 @@ use p2p_runtime::{
 };
 use sea_orm::{DatabaseConnection, DatabaseTransaction, DbBackend, Statement, Value};
 
-use crate::{Config, Error};
+use crate::{Config, Error, Quotas};
 
 /// The catalog's tables: one writer that commits stock commands in groups, and transactions beside it.
 #[derive(Clone)]
 pub struct Store {
     db: DatabaseConnection,
     commands: Writer<batch::Batches>,
+    quotas: Quotas,
 }
 
 /// The tables within a transaction.
@@ -49,12 +51,17 @@ impl Store {
     pub async fn start(config: &Config, tasks: &Tasks, stop: Stop) -> Result<Self, Error> {
         let db = postgres::connect(&config.database).await?;
         let batches = batch::Batches { db: db.clone(), picking: config.picking };
-        Ok(Self { db, commands: Writer::start("catalog", batches, tasks, stop) })
+        Ok(Self { db, commands: Writer::start("catalog", batches, tasks, stop), quotas: config.quotas })
     }
 
     /// The pool, whose health is the service's.
     pub fn pool(&self) -> DatabaseConnection {
         self.db.clone()
+    }
+
+    /// How much one provider may have.
+    pub(crate) fn quotas(&self) -> Quotas {
+        self.quotas
     }
 
     /// Runs the work in one transaction, again when it lost a race; an error rolls everything back.

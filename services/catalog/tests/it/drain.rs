@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use futures::{StreamExt, future::join_all, stream};
 use p2p_catalog::{
-    Config, Error, Picking,
+    Config, Error, Picking, Quotas,
     app::{release_blocks::release_blocks, reserve_blocks::reserve_blocks, sell_blocks::sell_blocks},
     domain::{Label, Line, Reservation, State, Wish},
     store::Store,
@@ -45,8 +45,13 @@ impl Two {
     async fn with(picking: Picking) -> Self {
         let url = p2p_testkit::database().await.unwrap();
         let database = postgres::Config { url: url.into(), schema: "catalog", connections: 3 };
-        let config =
-            Config { address: ([127, 0, 0, 1], 0).into(), database, picking, between: Between::default() };
+        let config = Config {
+            address: ([127, 0, 0, 1], 0).into(),
+            database,
+            picking,
+            between: Between::default(),
+            quotas: Quotas::default(),
+        };
         let db = postgres::connect(&config.database).await.unwrap();
         db.execute_unprepared(STOCK).await.unwrap();
         let tasks = Tasks::new();

@@ -8,6 +8,7 @@ mod health;
 mod lists;
 mod model;
 mod offers;
+mod quotas;
 mod races;
 mod reservations;
 mod search;

@@ -354,3 +354,52 @@ async fn an_items_quantity_is_set_while_it_is_reserved() {
     assert_eq!(catalog.set_unsold("i", 3_000).await.unwrap().total_wh, 3_000);
     catalog.assert_sound().await;
 }
+
+/// All that a status says, but for the id.
+fn words(status: &Status, id: &str) -> (Code, String, Option<String>) {
+    (status.code(), status.message().replace(id, "<id>"), p2p_proto::reason(status))
+}
+
+#[tokio::test]
+async fn what_is_another_providers_is_answered_as_what_is_not_there() {
+    let catalog = Catalog::with_item(100).await;
+    catalog.provider("q").await.unwrap();
+    catalog.offer(offer("o", 50)).await.unwrap();
+    catalog.sync(10).await;
+    let withdraw = async |offer: &str, provider: &str| {
+        let request = WithdrawOfferRequest {
+            offer_id: offer.into(),
+            origin: Origin::Seller.into(),
+            provider_id: provider.into(),
+        };
+        catalog.client.clone().withdraw_offer(request).await
+    };
+    let set = async |item: &str, provider: &str| {
+        let request = SetItemQuantityRequest {
+            item_id: item.into(),
+            unsold_wh: 1_000,
+            origin: Origin::Seller.into(),
+            provider_id: provider.into(),
+        };
+        catalog.client.clone().set_item_quantity(request).await
+    };
+    let of_q = |item: &str| Offer { provider_id: "q".into(), item_id: item.into(), ..offer("new", 5) };
+    // A seller's here, and one that came the other way.
+    for (item, offer) in [("i", "o"), ("t", "u")] {
+        let pairs = [
+            (withdraw(offer, "q").await.map(drop), withdraw("none", "q").await.map(drop), offer),
+            (set(item, "q").await.map(drop), set("none", "q").await.map(drop), item),
+            (catalog.offer(of_q(item)).await.map(drop), catalog.offer(of_q("none")).await.map(drop), item),
+        ];
+        for (anothers, unknown, id) in pairs {
+            let (anothers, unknown) = (anothers.unwrap_err(), unknown.unwrap_err());
+            assert_eq!(words(&anothers, &format!(" {id} ")), words(&unknown, " none "));
+            assert_eq!(unknown.code(), Code::NotFound);
+        }
+    }
+    assert_eq!(reason(withdraw("o", "\u{e9}").await), "INVALID_MESSAGE");
+    assert_eq!(reason(catalog.item(item("new", "none", 1)).await), "PROVIDER_NOT_FOUND");
+    assert_eq!(set("i", "p").await.unwrap().into_inner().item.unwrap().total_wh, 1_000);
+    assert!(withdraw("o", "p").await.unwrap().into_inner().offer.unwrap().withdrawn);
+    catalog.assert_sound().await;
+}

@@ -1,6 +1,6 @@
 //! A catalog of one's own, and short ways to ask it.
 
-use p2p_catalog::{Config, Picking};
+use p2p_catalog::{Config, Picking, Quotas};
 use p2p_domain::Clock;
 use p2p_proto::{
     catalog::{
@@ -40,12 +40,18 @@ impl Catalog {
     }
 
     pub async fn over(url: String) -> Self {
+        Self::within(url, Quotas::default()).await
+    }
+
+    /// One whose providers may have so much.
+    pub async fn within(url: String, quotas: Quotas) -> Self {
         let database = postgres::Config { url: url.into(), schema: "catalog", connections: 10 };
         let db = postgres::connect(&database).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = Stop::new();
-        let config = Config { address, database, picking: Picking::Locked, between: Between::default() };
+        let between = Between::default();
+        let config = Config { address, database, picking: Picking::Locked, between, quotas };
         let served = p2p_catalog::serve(config.clone(), listener, stop.clone());
         Tasks::new().spawn(async move { served.await.unwrap() });
         let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect_lazy();
@@ -54,7 +60,7 @@ impl Catalog {
 
     /// Another catalog on the same database.
     pub async fn beside(&self) -> Self {
-        Self::over(self.config.database.url.expose().to_owned()).await
+        Self::within(self.config.database.url.expose().to_owned(), self.config.quotas).await
     }
 
     /// A catalog with provider `p` and item `i` of so many kWh.

@@ -17,4 +17,4 @@ pub use message::{
 };
 pub use order::{Applied, Cancellation, Change, Order, Outcome, Party, State, Status};
 pub use quote::{Line, Listings, Offered, Quote, RequestedLine};
-pub use trade::{Decision, Deed, Intent, Next, Trade, Undone};
+pub use trade::{Decision, Deed, Intent, Next, Room, Trade, Undone};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use p2p_domain::{MessageId, OrderId};
+use p2p_domain::{Energy, MessageId, OrderId};
 
 use super::{Cancellation, Order, Party, Quote, Refusal, RequestedLine, State, Status, TransactionKey};
 
@@ -20,6 +20,31 @@ pub struct Trade {
     pub now: DateTime<Utc>,
     /// How long blocks are held for an order.
     pub hold: Duration,
+    /// How much its BAP may hold, if that is limited.
+    pub room: Option<Room>,
+}
+
+/// How much a BAP may hold in orders that are not confirmed, of all its trades.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// At most.
+    pub most: Energy,
+    /// Already.
+    pub held: Energy,
+}
+
+impl Room {
+    /// Why there is none for so much more.
+    fn refuses(self, more: Energy) -> Option<Refusal> {
+        let Self { most, held } = self;
+        let fits = held.checked_add(more).is_some_and(|then| then <= most);
+        (!fits).then(|| {
+            Refusal::invalid(format!(
+                "{more} kWh are too much: a BAP may hold {most} kWh in orders that are not confirmed, and {held} kWh \
+                 are held"
+            ))
+        })
+    }
 }
 
 /// What an accepted action intends.
@@ -136,6 +161,9 @@ impl Trade {
             Err(refusal) => return Decision::Refuse(refusal.clone()),
         };
         let quote = self.quotes.iter().find(|quote| quote.covers(requested)).unwrap_or(priced);
+        if let Some(refusal) = self.room.and_then(|room| room.refuses(quote.quantity)) {
+            return Decision::Refuse(refusal);
+        }
         let order = Order {
             id,
             scope: self.scope.clone(),
@@ -357,6 +385,7 @@ mod tests {
             quotes: vec![],
             now: at(10),
             hold: Duration::from_secs(900),
+            room: None,
         }
     }
 

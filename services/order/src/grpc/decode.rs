@@ -253,8 +253,11 @@ pub(super) fn mark(request: proto::MarkRequest) -> Result<Mark, InvalidMessage> 
     Ok(Mark { gateway: gateway(request.gateway)?, marks })
 }
 
+/// The last one of a page: when it was made, and its id.
+type Listed<I> = (DateTime<Utc>, I);
+
 /// A cursor of a list whose ids are texts: microseconds and id of the last one listed, fit for a URL.
-pub(super) fn cursor<K: Kind>(text: &str) -> Result<Option<(DateTime<Utc>, Id<K>)>, Error> {
+pub(super) fn cursor<K: Kind>(text: &str) -> Result<Option<Listed<Id<K>>>, Error> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -269,12 +272,12 @@ pub(super) fn cursor<K: Kind>(text: &str) -> Result<Option<(DateTime<Utc>, Id<K>
 }
 
 /// A cursor of ListProviderOrders: microseconds and id of the last one listed.
-pub(super) fn order_cursor(text: &str) -> Result<Option<(DateTime<Utc>, OrderId)>, Error> {
+pub(super) fn order_cursor(text: &str) -> Result<Option<Listed<OrderId>>, Error> {
     Ok(dead_cursor(text)?.map(|(at, id)| (at, OrderId(id))))
 }
 
 /// A cursor of ListDead: microseconds and id of the last one listed.
-pub(super) fn dead_cursor(text: &str) -> Result<Option<(DateTime<Utc>, Uuid)>, Error> {
+pub(super) fn dead_cursor(text: &str) -> Result<Option<Listed<Uuid>>, Error> {
     if text.is_empty() {
         return Ok(None);
     }

@@ -16,7 +16,7 @@ use super::{
     save::{Writes, save},
 };
 use crate::{
-    config::Periods,
+    config::{Periods, Quotas},
     domain::{
         Answer, Decision, GatewayId, Intent, Next, Received, Refusal, Reply, Status, TransactionKey, Verdict,
     },
@@ -27,12 +27,12 @@ use crate::{
 /// Commits all operations in one transaction; from the start again when it lost a race.
 pub(super) async fn commit(
     db: &DatabaseConnection,
-    periods: Periods,
+    rules: (Periods, Quotas),
     ops: &[Op],
 ) -> Result<Vec<Result<Done, Error>>, Error> {
     let mut tries = 1;
     loop {
-        match attempt(db, periods, ops).await {
+        match attempt(db, rules, ops).await {
             Err(error) if tries < TRIES && error.lost_race() => tries += 1,
             result => return result,
         }
@@ -41,11 +41,11 @@ pub(super) async fn commit(
 
 async fn attempt(
     db: &DatabaseConnection,
-    periods: Periods,
+    rules: (Periods, Quotas),
     ops: &[Op],
 ) -> Result<Vec<Result<Done, Error>>, Error> {
     let transaction = db.begin().await?;
-    match decide_and_save(&transaction, periods, ops).await {
+    match decide_and_save(&transaction, rules, ops).await {
         Ok((done, moves)) => {
             failpoint!("order.batch.written");
             postgres::commit(transaction).await?;
@@ -62,10 +62,10 @@ async fn attempt(
 /// Answers, and the states that orders came into.
 async fn decide_and_save(
     transaction: &DatabaseTransaction,
-    periods: Periods,
+    (periods, quotas): (Periods, Quotas),
     ops: &[Op],
 ) -> Result<(Vec<Result<Done, Error>>, Vec<Status>), Error> {
-    let loaded = load(transaction, periods, ops).await?;
+    let loaded = load(transaction, periods, quotas, ops).await?;
     let mut batch = Batch { loaded, writes: Writes::default() };
     let mut done: Vec<_> = ops.iter().map(|op| batch.decide(op)).collect();
     let lost = save(transaction, periods, &batch.loaded, &batch.writes).await?;
@@ -112,6 +112,7 @@ impl Batch {
         if let Some(stored) = self.stored(message) {
             return Ok(stored);
         }
+        self.loaded.more_trades(&message.scope, None)?;
         let accepted = record.verdict.refusal.is_none();
         let queued = accepted && message.waits_for_earlier() && self.loaded.trade(&message.scope)?.has_open();
         let status = if queued { InboxStatus::Queued } else { InboxStatus::Done };
@@ -136,6 +137,7 @@ impl Batch {
         if let Some(stored) = self.stored(message) {
             return Ok(stored);
         }
+        self.loaded.more_trades(&message.scope, None)?;
         let mut verdict = Verdict { refusal: None, at: begin.at };
         if self.loaded.trade(&message.scope)?.has_open() {
             self.receive(message, &verdict, "", InboxStatus::Queued, None)?;
@@ -210,6 +212,10 @@ impl Batch {
         if buyer_seq != send.seen {
             return Ok(Sent { delivery: None, buyer_seq });
         }
+        if send.client.is_some() {
+            self.loaded.more_trades(&send.scope, send.client.as_ref())?;
+        }
+        let trade = self.loaded.trade(&send.scope)?;
         if trade.is_empty() {
             trade.client.clone_from(&send.client);
         }

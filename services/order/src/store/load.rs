@@ -5,7 +5,7 @@ mod deliveries;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use p2p_domain::{ClientId, OrderId};
+use p2p_domain::{ClientId, Energy, OrderId, ParticipantId};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult};
 use uuid::Uuid;
 
@@ -14,12 +14,13 @@ use deliveries::LoadedDelivery;
 use super::{
     json,
     op::Op,
+    quotas::{self, Usage},
     row::{self, InboxRow, InboxStatus},
     sql,
 };
 use crate::{
-    config::Periods,
-    domain::{GatewayId, InboxKey, Order, Quote, Trade, TransactionKey},
+    config::{Periods, Quotas},
+    domain::{GatewayId, InboxKey, Order, Quote, Room, Trade, TransactionKey},
     error::Error,
 };
 
@@ -32,6 +33,7 @@ pub(super) struct Loaded {
     pub inbox: HashMap<InboxKey, InboxRow>,
     /// Deliveries that are marked with a refusal, or get their text.
     deliveries: HashMap<Uuid, LoadedDelivery>,
+    usage: Usage,
 }
 
 /// A trade's row and what belongs to it.
@@ -97,6 +99,27 @@ impl Loaded {
         order.ok_or_else(|| Error::impossible("orders", id, "was not read"))
     }
 
+    /// Counts a trade that the batch makes by what is stored next.
+    ///
+    /// # Errors
+    /// When its client, or its BAP where it is no client's, has made as many as it may.
+    pub fn more_trades(&mut self, scope: &TransactionKey, client: Option<&ClientId>) -> Result<(), Error> {
+        if !self.trade(scope)?.is_unused() {
+            return Ok(());
+        }
+        self.usage.more_trades(scope, client)
+    }
+
+    /// How much more the BAP may hold.
+    pub fn room(&self, bap: &ParticipantId) -> Option<Room> {
+        self.usage.room(bap)
+    }
+
+    /// Counts what a new order of the BAP holds.
+    pub fn hold(&mut self, bap: &ParticipantId, quantity: Energy) {
+        self.usage.hold(bap, quantity);
+    }
+
     /// The open inbox row, if the gateway still has its lease.
     pub fn leased(&self, key: &InboxKey, scope: &TransactionKey, by: &GatewayId) -> Result<&InboxRow, Error> {
         let row = self.inbox.get(key).filter(|row| row.status != InboxStatus::Done && row.lease.is_of(by));
@@ -131,13 +154,19 @@ impl Loaded {
 
 /// Locks the trades in the order of their keys, making the new ones, and then reads what the operations need: in
 /// later statements, which see what others committed before they gave up the locks.
-pub(super) async fn load(tx: &DatabaseTransaction, periods: Periods, ops: &[Op]) -> Result<Loaded, Error> {
+pub(super) async fn load(
+    tx: &DatabaseTransaction,
+    periods: Periods,
+    quotas: Quotas,
+    ops: &[Op],
+) -> Result<Loaded, Error> {
     let deliveries = deliveries::read(tx, ops).await?;
     let scopes: BTreeSet<&TransactionKey> =
         ops.iter().filter_map(scope).chain(deliveries.values().map(|delivery| &delivery.scope)).collect();
     let mut loaded = Loaded::default();
     lock(tx, periods, &scopes, &mut loaded).await?;
     let new = missing(&scopes, &loaded);
+    let usage = quotas::trades(tx, quotas, ops, &new).await?;
     insert(tx, periods, ops, &new, &mut loaded).await?;
     // What another writer has made meanwhile.
     lock(tx, periods, &missing(&new, &loaded), &mut loaded).await?;
@@ -145,6 +174,7 @@ pub(super) async fn load(tx: &DatabaseTransaction, periods: Periods, ops: &[Op])
     loaded.deliveries = deliveries::lock(tx, deliveries).await?;
     inbox(tx, ops, &mut loaded).await?;
     orders_and_quotes(tx, ops, &mut loaded).await?;
+    loaded.usage = quotas::held(tx, ops, usage).await?;
     Ok(loaded)
 }
 
@@ -152,7 +182,7 @@ fn missing<'a>(scopes: &BTreeSet<&'a TransactionKey>, loaded: &Loaded) -> BTreeS
     scopes.iter().copied().filter(|scope| !loaded.trades.contains_key(scope)).collect()
 }
 
-fn scope(op: &Op) -> Option<&TransactionKey> {
+pub(super) fn scope(op: &Op) -> Option<&TransactionKey> {
     match op {
         Op::Record(record) => Some(&record.message.scope),
         Op::Begin(begin) => Some(&begin.message.scope),
@@ -221,6 +251,7 @@ fn locked(rows: &[QueryResult], periods: Periods, loaded: &mut Loaded) -> Result
                 quotes: Vec::new(),
                 now: loaded.now,
                 hold: periods.hold,
+                room: None,
             },
             open: BTreeSet::new(),
         };

@@ -11,6 +11,7 @@ mod keys;
 mod load;
 mod measure;
 mod op;
+mod quotas;
 mod read;
 mod row;
 mod save;
@@ -26,7 +27,7 @@ pub use keys::{KeyPage, KeyQuery};
 pub use op::{Begin, Compose, Finish, Mark, Marked, Perform, Performed, Record, Recorded, Send, Settle};
 pub use read::{Event, EventPage, EventQuery, OrderPage, TransactionPage, TransactionRow};
 
-use crate::config::Periods;
+use crate::config::{Periods, Quotas};
 
 /// The service's rows: one writer that commits in groups, and readers beside it.
 #[derive(Clone)]
@@ -38,8 +39,13 @@ pub struct Store {
 
 impl Store {
     /// Starts the writer, which takes nothing new from `stop` on.
-    pub fn start(db: DatabaseConnection, periods: Periods, tasks: &Tasks, stop: Stop) -> Self {
-        let writer = Writer::start("order", writer::Batches { db: db.clone(), periods }, tasks, stop);
+    pub fn start(
+        db: DatabaseConnection,
+        (periods, quotas): (Periods, Quotas),
+        tasks: &Tasks,
+        stop: Stop,
+    ) -> Self {
+        let writer = Writer::start("order", writer::Batches { db: db.clone(), periods, quotas }, tasks, stop);
         Self { db, periods, writer }
     }
 }

@@ -15,7 +15,7 @@ use super::{
     },
 };
 use crate::{
-    config::Periods,
+    config::{Periods, Quotas},
     domain::{Answer, Delivery, Order},
     error::Error,
 };
@@ -24,6 +24,7 @@ use crate::{
 pub(super) struct Batches {
     pub db: DatabaseConnection,
     pub periods: Periods,
+    pub quotas: Quotas,
 }
 
 impl Commit for Batches {
@@ -32,7 +33,7 @@ impl Commit for Batches {
     type Error = Error;
 
     async fn commit(&self, ops: &[Op]) -> Result<Answers<Self>, Error> {
-        batch::commit(&self.db, self.periods, ops).await
+        batch::commit(&self.db, (self.periods, self.quotas), ops).await
     }
 }
 

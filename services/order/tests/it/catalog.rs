@@ -52,6 +52,11 @@ impl FakeCatalog {
         *self.mood.lock().unwrap()
     }
 
+    /// How many orders have asked for stock.
+    pub fn reserved(&self) -> usize {
+        self.reservations.lock().unwrap().len()
+    }
+
     pub fn is(&self, order: &str, status: ReservationStatus) -> bool {
         self.reservations.lock().unwrap().get(order) == Some(&status)
     }

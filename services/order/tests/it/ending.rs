@@ -121,3 +121,37 @@ async fn an_outcome_is_told_until_it_is_acknowledged_and_then_no_more() {
     sleep(Duration::from_millis(2_500)).await;
     assert_eq!(counted(), [(order.id.clone(), Outcome::Success)]);
 }
+
+#[tokio::test]
+async fn anothers_order_is_answered_as_one_that_is_not_there() {
+    let system = System::start().await;
+    let gateway = system.join("g").await;
+    let pending = system.order_in(&gateway, "t-held", false).await;
+    let active = system.order_in(&gateway, "t-sold", true).await;
+    let none = uuid::Uuid::new_v4().to_string();
+    let complete = async |order: &str, provider: &str| {
+        let request = CompleteOrderRequest { order_id: order.into(), provider_id: provider.into() };
+        system.orders.clone().complete_order(request).await.map(drop)
+    };
+    let cancel = async |order: &str, provider: &str| {
+        let request = CancelOrderRequest {
+            order_id: order.into(),
+            provider_id: provider.into(),
+            reason: String::new(),
+        };
+        system.orders.clone().cancel_order(request).await.map(drop)
+    };
+    let words = |answer: Result<(), tonic::Status>, id: &str| {
+        let status = answer.unwrap_err();
+        assert_eq!(status.code(), Code::NotFound);
+        (status.message().replace(id, "<id>"), p2p_proto::reason(&status))
+    };
+    let anothers = "another-provider";
+    for order in [&pending, &active] {
+        let id = order.id.as_str();
+        assert_eq!(words(complete(id, anothers).await, id), words(complete(&none, anothers).await, &none));
+        assert_eq!(words(cancel(id, anothers).await, id), words(cancel(&none, anothers).await, &none));
+        assert!(seen(&system, order).await != OrderStatus::Cancelled);
+    }
+    complete(&active.id, &active.quote.unwrap().provider_id).await.unwrap();
+}

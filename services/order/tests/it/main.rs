@@ -12,5 +12,6 @@ mod keys;
 mod mailbox;
 mod matching;
 mod ordering;
+mod quotas;
 mod system;
 mod two_services;

@@ -8,6 +8,7 @@ use p2p_proto::{
 };
 use p2p_runtime::{Env, Stop};
 use prost_types::Timestamp;
+use sea_orm::{ConnectionTrait, Database};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Channel, Server};
@@ -48,6 +49,11 @@ impl System {
     }
 
     async fn with_periods(lease_seconds: &str, hold_seconds: &str) -> Self {
+        Self::with([("LEASE_SECONDS", lease_seconds), ("ORDER_HOLD_SECONDS", hold_seconds)]).await
+    }
+
+    /// With two variables more.
+    pub async fn with([one, other]: [(&str, &str); 2]) -> Self {
         let database = p2p_testkit::database().await.unwrap();
         let catalog = FakeCatalog::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -63,8 +69,8 @@ impl System {
             ("ORDER_DATABASE_URL", &database),
             ("CATALOG_ADDR", &catalog_address),
             ("MATCHING_ADDR", &matching_address),
-            ("LEASE_SECONDS", lease_seconds),
-            ("ORDER_HOLD_SECONDS", hold_seconds),
+            one,
+            other,
             ("SWEEP_INTERVAL_SECONDS", "1"),
         ]);
         let stop = Stop::new();
@@ -93,6 +99,12 @@ impl System {
     /// The mailbox of another order service on the same database.
     pub async fn another(&self) -> MailboxServiceClient<Channel> {
         MailboxServiceClient::new(started(&self.env, &self.stop).await)
+    }
+
+    /// Runs a statement on its database.
+    pub async fn run(&self, statement: &str) {
+        let db = Database::connect(&self.database).await.unwrap();
+        db.execute_unprepared(statement).await.unwrap();
     }
 
     pub async fn join(&self, id: &str) -> Gateway {

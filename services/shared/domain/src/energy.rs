@@ -29,6 +29,8 @@ pub enum EnergyError {
 impl Energy {
     /// None.
     pub const ZERO: Self = Self(0);
+    /// Most that one quantity may be.
+    pub const MOST: Self = Self(MOST_WH);
     /// One kilowatt-hour.
     pub const KWH: Self = Self(WH_PER_KWH);
 

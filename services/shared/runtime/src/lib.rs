@@ -21,7 +21,7 @@ pub use env::{Env, EnvError};
 pub use health::Health;
 pub use logs::{RequestId, chain};
 pub use program::{run, run_server, unless_stalled};
-pub use reach::{Mode, Reach};
+pub use reach::{Mode, Reach, quota};
 pub use secret::Secret;
 pub use tasks::Tasks;
 pub use tokio_util::sync::CancellationToken as Stop;

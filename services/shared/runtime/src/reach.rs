@@ -1,6 +1,6 @@
 //! Who can reach what a program serves: decides what it may do without keys.
 
-use std::{net::IpAddr, str::FromStr};
+use std::{net::IpAddr, num::NonZeroU32, str::FromStr};
 
 use crate::{Env, EnvError};
 
@@ -59,6 +59,21 @@ impl Reach {
     }
 }
 
+/// How much of something one tenant of a program that listens on this address may have; none: as much as it likes. The
+/// variable says how much, 0 for none; unset, none in development on loopback, else as usual.
+///
+/// # Errors
+/// When a variable cannot be used.
+pub fn quota(
+    env: &Env,
+    name: &'static str,
+    listens: IpAddr,
+    usual: u32,
+) -> Result<Option<NonZeroU32>, EnvError> {
+    let open = Mode::from_env(env)? == Mode::Development && Reach::of(env, listens)? == Reach::Loopback;
+    env.value(name, if open { 0 } else { usual }).map(NonZeroU32::new)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,5 +90,19 @@ mod tests {
         assert_eq!(reach(Env::of([published, ("ENV", "production")]), anywhere), Reach::Network);
         assert_eq!(reach(Env::of([("PUBLISHED_ADDR", "10.0.0.1")]), anywhere), Reach::Network);
         assert!(Reach::of(&Env::of([("ENV", "prod")]), anywhere).is_err());
+    }
+
+    #[test]
+    fn there_are_quotas_unless_only_this_machines_developer_can_reach_it() {
+        let [here, anywhere] = ["127.0.0.1", "0.0.0.0"].map(|address| address.parse().unwrap());
+        let of = |env: Env, listens| quota(&env, "MOST", listens, 7).unwrap().map_or(0, NonZeroU32::get);
+        let production = ("ENV", "production");
+        assert_eq!(of(Env::of([]), here), 0);
+        assert_eq!(of(Env::of([production]), here), 7);
+        assert_eq!(of(Env::of([]), anywhere), 7);
+        assert_eq!(of(Env::of([("PUBLISHED_ADDR", "127.0.0.1")]), anywhere), 0);
+        assert_eq!(of(Env::of([("MOST", "0"), production]), anywhere), 0);
+        assert_eq!(of(Env::of([("MOST", "3")]), here), 3);
+        assert!(quota(&Env::of([("MOST", "-1")]), "MOST", here, 7).is_err());
     }
 }

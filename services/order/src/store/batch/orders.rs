@@ -22,7 +22,9 @@ fn states(trade: &Trade) -> Vec<(OrderId, State)> {
 
 impl Batch {
     pub(super) fn intend(&mut self, scope: &TransactionKey, intent: &Intent) -> Result<Decision, Error> {
+        let room = self.loaded.room(&scope.bap);
         let trade = &mut self.loaded.trade(scope)?.trade;
+        trade.room = room;
         let before = states(trade);
         let decision = trade.decide(intent);
         self.write_changed(scope, &before)?;
@@ -65,7 +67,10 @@ impl Batch {
         let orders = self.loaded.trade(scope)?.trade.orders.clone();
         for order in &orders {
             match before.iter().find(|(id, _)| *id == order.id) {
-                None => self.writes.orders.push(order.clone()),
+                None => {
+                    self.loaded.hold(&order.scope.bap, order.quote.quantity);
+                    self.writes.orders.push(order.clone());
+                }
                 Some((_, state)) if *state != order.state => {
                     self.writes.moved(order, state.status());
                     if let Some((action, message)) = order.unsolicited() {

@@ -126,7 +126,9 @@ async fn connection(stream: TcpStream, peer: SocketAddr, app: Router, patience: 
         app.clone().oneshot(request)
     });
     let mut builder = http1::Builder::new();
-    let served = builder.max_buf_size(BUFFER_BYTES).serve_connection(TokioIo::new(guarded), service);
+    // Who has said all closes its half, and still wants the answer.
+    let served =
+        builder.half_close(true).max_buf_size(BUFFER_BYTES).serve_connection(TokioIo::new(guarded), service);
     let mut served = std::pin::pin!(served);
     let ended = tokio::select! {
         ended = &mut served => ended,

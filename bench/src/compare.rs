@@ -55,7 +55,8 @@ fn count(trades: usize) -> f64 {
     trades as f64
 }
 
-fn median(costs: &[f64]) -> f64 {
+/// The one in the middle; of an even number, between the two.
+pub fn median(costs: &[f64]) -> f64 {
     let mut sorted = costs.to_vec();
     sorted.sort_by(f64::total_cmp);
     let (low, high) = ((sorted.len() - 1) / 2, sorted.len() / 2);

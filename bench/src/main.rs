@@ -4,6 +4,7 @@
 //! bench trade     whole trades in a closed loop, against any server with the seed's /api
 //! bench floor     the least durable writes of one trade, by pgbench on the same PostgreSQL
 //! bench compare   the cost of whole trades in two running systems, in turn
+//! bench slow      whole trades beside silent and slow sockets, and without them, in turn
 //! bench discover  searches among 1,000 to 1,000,000 offers, in a database and a catalog service of its own
 //! ```
 //!
@@ -19,6 +20,7 @@ mod meters;
 mod options;
 mod report;
 mod run;
+mod slow;
 mod spread;
 mod table;
 mod trade;
@@ -28,7 +30,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use p2p_runtime::Env;
 
-use crate::options::{Compare, Discover, Floor, Options, Trade, USAGE};
+use crate::options::{Compare, Discover, Floor, Options, Slow, Trade, USAGE};
 
 fn main() -> ExitCode {
     p2p_runtime::use_ring();
@@ -55,6 +57,9 @@ async fn measure(arguments: Vec<String>) -> anyhow::Result<()> {
         }
         Some((command, rest)) if command == "compare" => {
             compare::compare(Compare::of(Options::parse(rest)?)?).await
+        }
+        Some((command, rest)) if command == "slow" => {
+            slow::slow(Slow::of(Options::parse(rest)?, &env, running.as_ref())?).await
         }
         Some((command, rest)) if command == "floor" => {
             floor::run(Floor::of(Options::parse(rest)?, &env, running.as_ref())?).await

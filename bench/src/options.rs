@@ -23,12 +23,14 @@ pub const USAGE: &str =
                    [--key KEY] (better in CLIENT_KEY, where other users do not see it)
        bench floor [--concurrency 1,8,32] [--seconds 10] [--database-url URL]
        bench compare --other FOLDER [--rounds 6] [--concurrency 8] [--seconds 10] [--warmup 2] [--poll-ms 20]
+       bench slow [--url http://127.0.0.1:4000] [--sockets 500] [--rounds 6] [--concurrency 8] [--seconds 10]
+                  [--warmup 2] [--poll-ms 20] [--fill] [--catalog 127.0.0.1:50051] [--key KEY]
        bench discover [--offers 1000,10000,100000,1000000] [--requests 300] [--database-url URL]
                    where a database of its own can be made: of `local up`, or alone by
                    local test -- target/release/bench discover";
 
 const SWITCHES: [&str; 1] = ["fill"];
-const VALUES: [&str; 15] = [
+const VALUES: [&str; 16] = [
     "other",
     "rounds",
     "url",
@@ -44,6 +46,7 @@ const VALUES: [&str; 15] = [
     "offers",
     "requests",
     "key",
+    "sockets",
 ];
 
 /// `--name value` and `--switch`.
@@ -132,34 +135,25 @@ impl Trade {
     /// # Errors
     /// Names the option that cannot be used.
     pub fn of(options: Options, env: &Env, running: Option<&Running>) -> anyhow::Result<Self> {
-        let bap = running.map(|running| running.bap_url.clone());
-        let url = options.text("url").or(bap).unwrap_or_else(|| "http://127.0.0.1:4000".to_owned());
-        let url = url.trim_end_matches('/').to_owned();
-        on_this_machine(&url)?;
+        let url = bap_url(&options, running)?;
         let pids = match options.text("pids") {
             Some(text) => named_pids(&text)?,
             None => running.map(Running::processes).unwrap_or_default(),
         };
-        let catalog = env.value("CATALOG_ADDR", SocketAddr::from(([127, 0, 0, 1], 50_051)))?;
-        let catalog = options.value("catalog", catalog)?;
-        ensure!(catalog.ip().is_loopback(), "--catalog {catalog} is not this machine");
+        let fill = to_fill(&options, env)?;
         let redis_url = options
             .text("redis-url")
             .or_else(|| env.optional("REDIS_URL"))
             .or_else(|| running.and_then(|running| running.variable("REDIS_URL")));
         redis_url.as_deref().map(on_this_machine).transpose()?;
-        let key = match options.text("key") {
-            Some(key) => Some(Secret::new(key)),
-            None => env.secret("CLIENT_KEY")?,
-        };
         Ok(Self {
             url,
-            key,
+            key: key(&options, env)?,
             concurrency: options.concurrency()?,
             lasts: Duration::from_secs(options.value("seconds", 10)?),
             warmup: Duration::from_secs(options.value("warmup", 2)?),
             poll: Duration::from_millis(options.value("poll-ms", 20)?),
-            fill: options.switches.contains("fill").then_some(catalog),
+            fill,
             pids,
             database_url: database_url(&options, env, running)?,
             redis_url,
@@ -199,6 +193,50 @@ impl Compare {
             lasts: Duration::from_secs(options.value("seconds", 10)?),
             warmup: Duration::from_secs(options.value("warmup", 2)?),
             poll: Duration::from_millis(options.value("poll-ms", 20)?),
+        })
+    }
+}
+
+/// `bench slow`.
+#[derive(Debug)]
+pub struct Slow {
+    /// The server with the seed's /api.
+    pub url: String,
+    /// How many are slow.
+    pub sockets: usize,
+    /// How often both are measured.
+    pub rounds: usize,
+    /// Honest trades under way at once.
+    pub concurrency: usize,
+    /// How long each measurement lasts.
+    pub lasts: Duration,
+    /// Trades before the first measurement, not counted.
+    pub warmup: Duration,
+    /// The pause between two looks at a transaction.
+    pub poll: Duration,
+    /// Whether stock is put up first, and where the catalog service is.
+    pub fill: Option<SocketAddr>,
+    /// A client's key, where clients need one.
+    pub key: Option<Secret>,
+}
+
+impl Slow {
+    /// Of the command line, over the running system.
+    ///
+    /// # Errors
+    /// Names the option that cannot be used.
+    pub fn of(options: Options, env: &Env, running: Option<&Running>) -> anyhow::Result<Self> {
+        let numbers = |name, default| options.numbers(name, default, 1_000)?.first().copied().context(name);
+        Ok(Self {
+            url: bap_url(&options, running)?,
+            sockets: numbers("sockets", "500")?,
+            rounds: numbers("rounds", "6")?,
+            concurrency: numbers("concurrency", "8")?,
+            lasts: Duration::from_secs(options.value("seconds", 10)?),
+            warmup: Duration::from_secs(options.value("warmup", 2)?),
+            poll: Duration::from_millis(options.value("poll-ms", 20)?),
+            fill: to_fill(&options, env)?,
+            key: key(&options, env)?,
         })
     }
 }
@@ -261,6 +299,29 @@ impl Discover {
         };
         Ok(Self { offers, requests, database_url: url.context("no PostgreSQL: say --database-url")? })
     }
+}
+
+/// Where the server with the seed's /api is.
+fn bap_url(options: &Options, running: Option<&Running>) -> anyhow::Result<String> {
+    let bap = running.map(|running| running.bap_url.clone());
+    let url = options.text("url").or(bap).unwrap_or_else(|| "http://127.0.0.1:4000".to_owned());
+    on_this_machine(&url)?;
+    Ok(url.trim_end_matches('/').to_owned())
+}
+
+fn key(options: &Options, env: &Env) -> anyhow::Result<Option<Secret>> {
+    match options.text("key") {
+        Some(key) => Ok(Some(Secret::new(key))),
+        None => Ok(env.secret("CLIENT_KEY")?),
+    }
+}
+
+/// The catalog service, if stock is to be put up there.
+fn to_fill(options: &Options, env: &Env) -> anyhow::Result<Option<SocketAddr>> {
+    let catalog = env.value("CATALOG_ADDR", SocketAddr::from(([127, 0, 0, 1], 50_051)))?;
+    let catalog = options.value("catalog", catalog)?;
+    ensure!(catalog.ip().is_loopback(), "--catalog {catalog} is not this machine");
+    Ok(options.switches.contains("fill").then_some(catalog))
 }
 
 /// What was named, else the private PostgreSQL of `local up` by its superuser, who sees every service's

@@ -4,15 +4,14 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use p2p_gateway::{Config, Listeners, serve};
-use p2p_runtime::{Env, Health};
-use tokio::net::TcpListener;
+use p2p_runtime::{Env, Health, http::listen};
 
 fn main() -> ExitCode {
     let health = |env: &Env| Ok(Health::Http(Config::from_env(env)?.prosumer));
     p2p_runtime::run_server("gateway", health, |env, stop| async move {
         let config = Config::from_env(&env)?;
-        let prosumer = TcpListener::bind(config.prosumer).await.context("cannot listen on BAP_PORT")?;
-        let cds = TcpListener::bind(config.cds).await.context("cannot listen on CDS_PORT")?;
+        let prosumer = listen(config.prosumer).context("cannot listen on BAP_PORT")?;
+        let cds = listen(config.cds).context("cannot listen on CDS_PORT")?;
         tracing::info!(prosumer = %config.prosumer, cds = %config.cds, "gateway listens");
         serve(config, Listeners { prosumer, cds }, stop).await
     })

@@ -50,7 +50,12 @@ pub fn beckn(bytes: &[u8]) {
 /// What is taken can be stored, echoed, and read by others.
 fn accepted(text: &str, envelope: &Envelope<'_>) {
     assert!(!text.contains('\0'), "PostgreSQL keeps no NUL");
-    let whole: serde_json::Value = serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"));
+    let whole: serde_json::Value = match serde_json::from_str(text) {
+        Ok(whole) => whole,
+        // Of a quantity, which is stored as text and refused by a verdict of its own.
+        Err(error) if error.to_string().starts_with("number out of range") => return,
+        Err(error) => panic!("{error}: {text}"),
+    };
     let ack = acknowledgement(Some(envelope.raw_context), Ack::new(DateTime::UNIX_EPOCH, None));
     let ack: serde_json::Value = serde_json::from_str(&ack).unwrap_or_else(|e| panic!("{e}: {ack}"));
     assert_eq!(ack["context"], whole["context"]);

@@ -39,6 +39,7 @@ mod replicas;
 mod secrets;
 mod seller;
 mod shapes;
+mod slow;
 mod sql;
 mod stage;
 mod sync;

@@ -1,7 +1,9 @@
 //! Hostile inputs against the shipped programs: each has its expected answer, and none leaves a trace.
 
+mod addresses;
 mod framing;
 mod json;
+mod keys;
 mod queries;
 mod values;
 
@@ -105,6 +107,29 @@ fn memory(program: &Program) -> u64 {
     told.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4_096
 }
 
+/// Sends all of them, and looks at the gateway after each.
+async fn are_answered(programs: &Programs, gateway: &Program, client: &Client, rows: &[Row]) {
+    let mut faults = Vec::new();
+    for row in rows {
+        faults.extend(fault(client, row).await);
+    }
+    // What the first round needed it may keep.
+    let (pid, before) = (gateway.pid(), memory(gateway));
+    for row in rows {
+        faults.extend(fault(client, row).await);
+        let health = client.get("/health").await;
+        assert_eq!((health.status, &health.json["status"]), (200, &"ok".into()), "after {}", row.name);
+        assert_eq!(gateway.pid(), pid, "after {}", row.name);
+    }
+    assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
+    let after = memory(gateway);
+    assert!(after < before + GROWTH, "from {before} to {after} bytes");
+    programs.tables.is_sound().await;
+    assert_eq!(programs.fsck().await, "");
+    let log = programs.log("gateway");
+    assert!(!log.contains("panicked"), "{log}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_inputs_are_answered_and_leave_no_trace() {
     let place = Place::new("gateway-1");
@@ -116,24 +141,21 @@ async fn hostile_inputs_are_answered_and_leave_no_trace() {
     rows.extend(framing::rows());
     rows.extend(values::rows(&client));
     rows.extend(queries::rows(&client));
+    rows.extend(addresses::rows(&client));
+    rows.extend(keys::ignored());
     assert!(rows.len() >= 80, "{} inputs", rows.len());
-    let mut faults = Vec::new();
-    for row in &rows {
-        faults.extend(fault(&client, row).await);
-    }
-    // What the first round needed it may keep.
-    let (pid, before) = (gateway.pid(), memory(&gateway));
-    for row in &rows {
-        faults.extend(fault(&client, row).await);
-        let health = client.get("/health").await;
-        assert_eq!((health.status, &health.json["status"]), (200, &"ok".into()), "after {}", row.name);
-        assert_eq!(gateway.pid(), pid, "after {}", row.name);
-    }
-    assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
-    let after = memory(&gateway);
-    assert!(after < before + GROWTH, "from {before} to {after} bytes");
-    programs.tables.is_sound().await;
-    assert_eq!(programs.fsck().await, "");
-    let log = programs.log("gateway");
-    assert!(!log.contains("panicked"), "{log}");
+    are_answered(&programs, &gateway, &client, &rows).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hostile_keys_open_nothing_and_leave_no_trace() {
+    const OPERATOR: &str = "operator-key-of-this-test-0123456789abcdef";
+    let place = Place::new("gateway-1");
+    let programs = Programs::new(&[&place], &[("AUTH", "keys"), ("OPERATOR_KEY", OPERATOR)]).await;
+    let _services = programs.services();
+    let gateway = programs.gateway(&place).await;
+    let client = place.client();
+    let rows = keys::rows(&keys::Keys::issued(&client, OPERATOR).await);
+    assert!(rows.len() >= 80, "{} inputs", rows.len());
+    are_answered(&programs, &gateway, &client, &rows).await;
 }

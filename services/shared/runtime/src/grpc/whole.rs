@@ -24,6 +24,9 @@ use tower::ServiceExt;
 
 use super::channel::Way;
 
+/// How often a call is made that was not sent.
+const TRIES: usize = 3;
+
 /// A channel for calls with one message.
 #[derive(Debug, Clone)]
 pub struct Whole(pub(super) Way);
@@ -57,16 +60,19 @@ impl Service<Request<Body>> for Whole {
 }
 
 /// Makes a call on a channel that is ready. A connection that has become old takes no more calls: one that was not sent
-/// any more goes over the next connection.
+/// any more goes over the next connection, which may have become old as well.
 pub(super) async fn call(
     channel: &mut Channel,
     parts: Parts,
     message: Bytes,
 ) -> Result<Response<Body>, transport::Error> {
-    match channel.call(whole(parts.clone(), message.clone())).await {
-        Err(error) if was_not_sent(&error) => channel.ready().await?.call(whole(parts, message)).await,
-        answered => answered,
+    for _ in 1..TRIES {
+        match channel.call(whole(parts.clone(), message.clone())).await {
+            Err(error) if was_not_sent(&error) => channel.ready().await?,
+            answered => return answered,
+        };
     }
+    channel.call(whole(parts, message)).await
 }
 
 /// Whether the connection ended before the call's turn came, or the server has said that it took no more calls when

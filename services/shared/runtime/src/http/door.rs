@@ -2,14 +2,14 @@
 
 use std::{
     collections::HashMap,
-    io::ErrorKind,
+    io::{self, ErrorKind},
     net::{IpAddr, Ipv6Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     time::{Instant, sleep},
 };
 
@@ -17,6 +17,8 @@ use crate::{Env, EnvError, Mode, Reach};
 
 const MOST: usize = 1_024;
 const MOST_PER_PEER: usize = 256;
+/// So many connections may wait to be let in, if the system does not say fewer (`net.core.somaxconn`).
+const WAITING: u32 = 4_096;
 /// Between two attempts to accept, when the system has no socket left.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Between two warnings that connections are refused.
@@ -49,6 +51,18 @@ impl Connections {
         let per_peer = if alone { 0 } else { MOST_PER_PEER };
         Ok(Self { most, per_peer: env.value("MAX_CONNECTIONS_PER_PEER", per_peer)? })
     }
+}
+
+/// Listens there. A burst of connections fills the usual queue of 128, and the system then drops honest ones without a
+/// word: they try again a second later. In this one there is room.
+///
+/// # Errors
+/// When the address is taken or is none of this machine's.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING)
 }
 
 /// The whole of an address that one peer can have for itself: IPv6 its /64, IPv4 itself, also where it is written as IPv6.

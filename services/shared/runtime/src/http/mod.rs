@@ -12,7 +12,7 @@ mod guarded;
 mod head;
 
 pub use body::Late;
-pub use door::{Connections, Door, Place, network_of};
+pub use door::{Connections, Door, Place, listen, network_of};
 
 use std::{
     net::SocketAddr,

@@ -41,7 +41,7 @@ impl Server {
         let large = || async { "x".repeat(64 * 1024 * 1024) };
         let app = Router::new().route("/", any(echo)).route("/large", get(large));
         let app = app.layer(middleware::from_fn(refuse));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = listen(([127, 0, 0, 1], 0).into()).unwrap();
         let at = listener.local_addr().unwrap();
         let stop = Stop::new();
         let door = Door::new(Connections { most: 2_000, per_peer: 0 });
@@ -195,7 +195,7 @@ async fn five_hundred_slow_clients_are_all_gone_at_their_deadlines() {
     ];
     let clients = (0..500).map(|n| kinds[n % kinds.len()]).map(async |(begins, pieces, status, within)| {
         let (said, took) = slow(&server, begins, pieces).await;
-        assert_eq!(statuses(&said).join(" "), status, "{begins:?} {pieces:?}: {said}");
+        assert_eq!(statuses(&said).join(" "), status, "{begins:?} {pieces:?} {took:?}: {said}");
         // A second for lingering, the rest for a machine that does other things.
         assert!(took < within + LINGER_AND_LOAD, "{begins:?} {pieces:?} took {took:?}");
         assert!(took >= within, "{begins:?} {pieces:?} took only {took:?}");

@@ -56,7 +56,11 @@ pub async fn slow(options: Slow) -> anyhow::Result<()> {
     let medians = |of: fn(&(Round, Round)) -> Round| -> Round {
         [0, 1].map(|at| median(&rounds.iter().map(|round| of(round)[at]).collect::<Vec<_>>()))
     };
-    println!("{:>5}  {}   medians", "", columns(medians(|(alone, _)| *alone), medians(|(_, beside)| *beside)));
+    println!(
+        "{:>5}  {}   medians",
+        "",
+        columns(medians(|(alone, _)| *alone), medians(|(_, beside)| *beside))
+    );
     Ok(())
 }
 

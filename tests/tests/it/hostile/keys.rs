@@ -79,10 +79,8 @@ fn invalid(keys: &Keys) -> Vec<(String, Vec<u8>, u16, &'static str)> {
         "0".into(),
         "x".repeat(8_000),
     ];
-    let mut all: Vec<_> = wrong
-        .into_iter()
-        .map(|key| (format!("key {key:.60}"), shows(key), 401, NOT_VALID))
-        .collect();
+    let mut all: Vec<_> =
+        wrong.into_iter().map(|key| (format!("key {key:.60}"), shows(key), 401, NOT_VALID)).collect();
     let header = |name: &str, bytes: Vec<u8>, status, says| (name.to_owned(), bytes, status, says);
     let line = |text: String| format!("{text}\r\n").into_bytes();
     all.extend([
@@ -133,18 +131,28 @@ pub fn rows(keys: &Keys) -> Vec<Row> {
     ] {
         tried(key, method, target, 403, says);
     }
-    for id in ["..%2f..%2foperator", "%2e%2e%2fkeys", "%00", "%ff", "'%20OR%201=1%20--", "*", "0", &"f".repeat(16)] {
+    for id in
+        ["..%2f..%2foperator", "%2e%2e%2fkeys", "%00", "%ff", "'%20OR%201=1%20--", "*", "0", &"f".repeat(16)]
+    {
         tried(client, "GET", &format!("/api/transactions/{id}"), 404, "not found");
         tried(provider, "DELETE", &format!("/seller/keys/{id}"), 404, "not found");
         tried(operator, "DELETE", &format!("/operator/keys/{id}"), 404, "not found");
         tried(operator, "POST", &format!("/operator/dead-letters/{id}/redrive"), 404, "not found");
     }
-    for target in ["/seller/../operator/keys", "/seller/%2e%2e/operator/keys", "//operator/keys", "/OPERATOR/keys"] {
+    for target in
+        ["/seller/../operator/keys", "/seller/%2e%2e/operator/keys", "//operator/keys", "/OPERATOR/keys"]
+    {
         tried(client, "GET", target, 404, "Cannot GET");
     }
-    for (key, list) in [(operator, "/operator/keys"), (operator, "/operator/dead-letters"), (provider, "/seller/keys")] {
+    for (key, list) in
+        [(operator, "/operator/keys"), (operator, "/operator/dead-letters"), (provider, "/seller/keys")]
+    {
         for query in ["limit=0", "limit=1001", "cursor=%00", "cursor=%27%20OR%201%3D1", "limit=1&limit=2"] {
-            let says = match query { "cursor=%00" => "NUL", _ if query.starts_with("limit") => "limit", _ => "cursor" };
+            let says = match query {
+                "cursor=%00" => "NUL",
+                _ if query.starts_with("limit") => "limit",
+                _ => "cursor",
+            };
             tried(key, "GET", &format!("{list}?{query}"), 400, says);
         }
     }

@@ -10,6 +10,7 @@ use tokio::{
 };
 
 use super::*;
+use crate::Tasks;
 
 /// What nobody waits for longer.
 const LONG: Duration = Duration::from_secs(20);
@@ -45,7 +46,7 @@ impl Server {
         let at = listener.local_addr().unwrap();
         let stop = Stop::new();
         let door = Door::new(Connections { most: 2_000, per_peer: 0 });
-        tokio::spawn(serve(listener, app, door, patience, stop.clone()));
+        Tasks::new().spawn(serve(listener, app, door, patience, stop.clone()));
         Self { at, stop }
     }
 

@@ -7,7 +7,7 @@ P2P_VERSION ?= 0.1.0
 
 .DEFAULT_GOAL := help
 .PHONY: help build up demo certs fsck test postman seed migrate migration db-shell clean-db \
-	docker-up docker-down docker-logs compose-up compose-down images fmt lint
+	docker-up docker-down docker-logs compose-up compose-down images fmt lint audit
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -81,3 +81,7 @@ fmt: ## format the code
 lint: ## formatting and clippy, as the checks do
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+audit: ## known faults, licences, forbidden and double dependencies (cargo-deny; it fetches RustSec's advisories)
+	@$(CARGO) deny --version >/dev/null 2>&1 || { echo 'cargo-deny is missing: cargo install --locked cargo-deny' >&2; exit 2; }
+	$(CARGO) deny check

@@ -42,7 +42,7 @@ pub async fn admit(app: App, who: Who, mut request: Request, next: Next) -> Resp
     }
 }
 
-/// Whether who calls a Beckn path may do so: where the network reaches us, `PEER_ALLOW` says it.
+/// Whether who calls a Beckn path may do so: where the network reaches us, `PEER_SENDERS` says it.
 async fn is_peer(app: &App, from: Option<IpAddr>, known: &Extensions) -> Result<Caller, Refusal> {
     let own = known.get::<FromOurselves>().is_some();
     match own || app.peers.admits(from).await {

@@ -14,7 +14,7 @@ use p2p_runtime::{
 };
 use tokio::time::sleep;
 
-use crate::{app::App, beckn::Action, health};
+use crate::{access::REFUSALS, app::App, beckn::Action, health};
 
 /// Between two looks at what the gateway leans on.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -35,7 +35,8 @@ static DELIVERIES: LazyLock<Histogram<f64>> = LazyLock::new(|| {
 });
 
 static TURNED_AWAY: LazyLock<Counter<u64>> = LazyLock::new(|| {
-    let help = "Requests that were not let in, by reason: too many, or without the key that they need.";
+    let help =
+        "Requests that were not let in, by reason: too many, without the key that they need, from no peer.";
     metrics::meter().u64_counter("gateway.refusals").with_description(help).build()
 });
 
@@ -87,9 +88,9 @@ pub async fn accepting(action: Action, work: impl Future<Output = Response>) -> 
     answer
 }
 
-/// A request is not let in.
+/// A request is not let in, for one of [`REFUSALS`].
 pub fn turned_away(reason: &'static str) {
-    TURNED_AWAY.add(1, &[KeyValue::new("reason", reason)]);
+    TURNED_AWAY.add(1, &[KeyValue::new("gateway.reason", reason)]);
 }
 
 /// A callback as a label; none for a request of our buyer's side.
@@ -136,6 +137,8 @@ fn result(mark: &DeliveryMark) -> Option<&'static str> {
 
 /// Looks at what the gateway leans on, again and again until `stop`.
 pub async fn watch(app: App, stop: Stop) {
+    // A rate needs a beginning.
+    REFUSALS.iter().for_each(|reason| TURNED_AWAY.add(0, &[KeyValue::new("gateway.reason", *reason)]));
     loop {
         let (services, redis) = tokio::join!(health::databases(&app), app.transactions.cache_answers());
         metrics::dependency("redis", redis);

@@ -22,6 +22,7 @@ pub use gate::admit;
 pub use issue::{Issued, new_client};
 pub use key::{KeyId, Kind};
 pub use keys::Keys;
+pub use refusal::REFUSALS;
 pub use shown::{KeyPage, Revoked, shown_once};
 pub use who::Who;
 

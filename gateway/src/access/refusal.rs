@@ -17,6 +17,18 @@ use crate::{
     reply::{ApiError, json_text},
 };
 
+/// Every reason, as a label.
+pub const REFUSALS: [&str; 8] = [
+    "address_rate",
+    "key_rate",
+    "registration_rate",
+    "no_peer",
+    "no_key",
+    "wrong_key",
+    "other_kind",
+    "unavailable",
+];
+
 /// Why a request is not let in.
 #[derive(Debug)]
 pub(super) enum Refusal {
@@ -26,7 +38,7 @@ pub(super) enum Refusal {
     Key(Duration),
     /// Too many providers were registered from its address.
     Registration(Duration),
-    /// It is for peers, and PEER_ALLOW does not name where this one comes from.
+    /// It is for peers, and PEER_SENDERS does not name where this one comes from.
     NoPeer(Option<IpAddr>),
     /// There is no key.
     NoKey,
@@ -39,7 +51,7 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    /// As a label.
+    /// As a label, of [`REFUSALS`].
     fn word(&self) -> &'static str {
         match self {
             Self::Address(_) => "address_rate",
@@ -70,7 +82,7 @@ impl Refusal {
                 "too many providers were registered from this address".to_owned(),
             ),
             Self::NoPeer(from) => {
-                tracing::info!(?from, "not among the senders that PEER_ALLOW names");
+                tracing::info!(?from, "not among PEER_SENDERS");
                 let why = "this gateway takes Beckn messages only from peers it knows";
                 (StatusCode::FORBIDDEN, why.to_owned())
             }
@@ -109,6 +121,22 @@ fn whole_seconds(later: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_reason_is_a_label() {
+        let now = Duration::ZERO;
+        let all = [
+            Refusal::Address(now),
+            Refusal::Key(now),
+            Refusal::Registration(now),
+            Refusal::NoPeer(None),
+            Refusal::NoKey,
+            Refusal::WrongKey,
+            Refusal::OtherKind(Needs::Operator),
+            Refusal::Unknown(Status::unavailable("")),
+        ];
+        assert_eq!(all.map(|refusal| refusal.word()), REFUSALS);
+    }
 
     #[test]
     fn who_is_told_to_wait_waits_long_enough() {

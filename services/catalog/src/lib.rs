@@ -6,6 +6,8 @@ pub mod domain;
 mod error;
 mod grpc;
 mod metrics;
+#[cfg(any(test, feature = "model"))]
+pub mod model;
 pub mod store;
 
 pub use config::{Config, Picking, Quotas};

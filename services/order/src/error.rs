@@ -13,7 +13,7 @@ use sea_orm::DbErr;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
-use crate::domain::MOST_KEYS;
+use crate::domain::{MOST_KEYS, Unexpected};
 
 /// A failed call.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -172,6 +172,12 @@ impl Error {
     /// An impossible row.
     pub fn impossible(table: &'static str, id: impl ToString, why: impl ToString) -> Self {
         Self::ImpossibleRow { table, id: id.to_string(), why: why.to_string() }
+    }
+}
+
+impl From<Unexpected> for Error {
+    fn from(Unexpected { order, stood }: Unexpected) -> Self {
+        Self::impossible("reservations", order, format!("is {}", stood.as_str()))
     }
 }
 

@@ -7,6 +7,8 @@ mod domain;
 mod error;
 mod grpc;
 mod metrics;
+#[cfg(any(test, feature = "model"))]
+pub mod model;
 mod store;
 
 pub use config::Config;

@@ -5,7 +5,7 @@ use p2p_proto::{
     InvalidMessage,
     catalog::{
         GetOffersRequest, GetOffersResponse, Item, Offer, Provider, ReleaseBlocksRequest, Reservation,
-        ReserveBlocksRequest, ReturnBlocksRequest, SellBlocksRequest, StockLine,
+        ReservationStatus, ReserveBlocksRequest, ReturnBlocksRequest, SellBlocksRequest, StockLine,
     },
     required,
 };
@@ -14,7 +14,7 @@ use tonic::Status;
 
 use super::App;
 use crate::{
-    domain::{Listings, Offered, Order, RequestedLine},
+    domain::{Ask, Listings, Offered, Order, RequestedLine, Stood},
     error::Error,
 };
 
@@ -28,7 +28,31 @@ impl App {
         listings(answer.map_err(failed("read offers"))?.into_inner())
     }
 
-    pub(super) async fn reserve(&self, order: &Order) -> Result<Reservation, Error> {
+    pub(super) async fn ask(&self, order: &Order, ask: Ask) -> Result<Stood, Error> {
+        let reservation = match ask {
+            Ask::Reserve => self.reserve(order).await?,
+            Ask::Sell => self.sell(order.id).await?,
+            Ask::Release(reason) => self.release(order.id, reason).await?,
+            Ask::Return => self.take_back(order.id).await?,
+        };
+        let status = reservation.status();
+        Ok(match status {
+            ReservationStatus::Held => Stood::Held,
+            ReservationStatus::Sold => Stood::Sold,
+            ReservationStatus::Returned => Stood::Returned,
+            ReservationStatus::Released => Stood::Released(reservation.reason),
+            ReservationStatus::Refused => Stood::Refused(reservation.reason),
+            ReservationStatus::Unspecified => {
+                return Err(Error::impossible(
+                    "reservations",
+                    order.id,
+                    format!("is {}", status.as_str_name()),
+                ));
+            }
+        })
+    }
+
+    async fn reserve(&self, order: &Order) -> Result<Reservation, Error> {
         let lines = order.quote.lines.iter();
         let lines = lines.map(|l| StockLine { offer_id: l.offer.to_string(), quantity_wh: l.quantity.wh() });
         let request = ReserveBlocksRequest {

@@ -8,7 +8,7 @@ mod quote;
 mod settle;
 mod sweep;
 
-pub use begin::{Begin, Outcome};
+pub use begin::Begin;
 pub use check::{Checked, Violation};
 
 use std::{sync::Arc, time::Duration};

@@ -9,9 +9,9 @@ use std::time::Duration;
 use p2p_domain::{OrderId, ProviderId};
 use tokio::time::sleep;
 
-use super::{App, Outcome};
+use super::App;
 use crate::{
-    domain::{Deed, Next, Order, TransactionKey, Undone},
+    domain::{Conclusion, Deed, Next, Order, TransactionKey, Undone},
     error::Error,
     store::{Perform, Performed, Settle},
 };
@@ -81,7 +81,7 @@ impl App {
         match next {
             Next::AsIs(order) => Ok(order),
             next => match self.follow(next, self.clock.now()).await? {
-                Outcome::Order(_, Some(change)) => {
+                Conclusion::Order(_, Some(change)) => {
                     self.store.settle(Settle { scope: scope.clone(), change }).await
                 }
                 outcome => Err(Error::impossible("orders", order, format!("came to {outcome:?}"))),

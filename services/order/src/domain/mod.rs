@@ -1,5 +1,6 @@
 //! Rules and states of orders and messages. Pure.
 
+mod follow;
 mod history;
 mod key;
 mod ledger;
@@ -8,6 +9,7 @@ mod order;
 mod quote;
 mod trade;
 
+pub use follow::{Ask, Conclusion, Followed, Stood, Unexpected, follow};
 pub use history::{Arrival, History, Said, Sent, Work, about};
 pub use key::{Key, KeyKind, MOST_KEYS, NewKey};
 pub use ledger::{Discrepancy, Repair, Reservation, Reserved, compare};

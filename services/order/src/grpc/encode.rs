@@ -12,8 +12,10 @@ use p2p_proto::{
 use uuid::Uuid;
 
 use crate::{
-    app::{Checked, Outcome, Violation},
-    domain::{Answer, Change, Delivery, GatewayId, Order, Quote, Refusal, State, Status, Verdict},
+    app::{Checked, Violation},
+    domain::{
+        Answer, Change, Conclusion, Delivery, GatewayId, Order, Quote, Refusal, State, Status, Verdict,
+    },
     store::{
         Claimed, DeadLetter, DeadPage, Event, EventPage, OrderPage, Recorded, TransactionPage, TransactionRow,
     },
@@ -125,7 +127,10 @@ pub(super) fn recorded(answer: Answer<Recorded>, given: Verdict) -> proto::Recor
 }
 
 /// `at` is the timestamp of an acknowledgement that this call decided.
-pub(super) fn begun(answer: Answer<(Verdict, Option<Outcome>)>, at: DateTime<Utc>) -> proto::BeginResponse {
+pub(super) fn begun(
+    answer: Answer<(Verdict, Option<Conclusion>)>,
+    at: DateTime<Utc>,
+) -> proto::BeginResponse {
     let response = |outcome: proto::Outcome, told: Option<Verdict>| proto::BeginResponse {
         outcome: outcome.into(),
         verdict: told.map(verdict),
@@ -136,10 +141,10 @@ pub(super) fn begun(answer: Answer<(Verdict, Option<Outcome>)>, at: DateTime<Utc
         Answer::Accepted((verdict, outcome)) => {
             let mut response = response(proto::Outcome::Accepted, Some(verdict));
             let (result, to_commit) = match outcome {
-                Some(Outcome::Order(made, change)) => {
+                Some(Conclusion::Order(made, change)) => {
                     (Some(begin_response::Result::Order(order(*made))), change)
                 }
-                Some(Outcome::Failed(why, change)) => {
+                Some(Conclusion::Failed(why, change)) => {
                     (Some(begin_response::Result::Failure(refusal(why))), change)
                 }
                 None => (None, None),

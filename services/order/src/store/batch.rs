@@ -77,9 +77,10 @@ async fn decide_and_save(
     Ok((done, batch.moves()))
 }
 
-struct Batch {
-    loaded: Loaded,
-    writes: Writes,
+/// Operations that are decided together.
+pub(super) struct Batch {
+    pub loaded: Loaded,
+    pub writes: Writes,
 }
 
 impl Batch {
@@ -93,7 +94,7 @@ impl Batch {
         made.chain(moved).collect()
     }
 
-    fn decide(&mut self, op: &Op) -> Result<Done, Error> {
+    pub fn decide(&mut self, op: &Op) -> Result<Done, Error> {
         match op {
             Op::Record(record) => self.record(record).map(Done::Recorded),
             Op::Begin(begin) if begin.resume => self.resume(begin).map(|begun| Done::Begun(Box::new(begun))),

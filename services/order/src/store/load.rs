@@ -1,8 +1,11 @@
 //! Reads what a batch decides on, under the locks of its trades' rows.
 
-mod deliveries;
+pub(super) mod deliveries;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use p2p_domain::{ClientId, Energy, OrderId, ParticipantId};
@@ -32,7 +35,7 @@ pub(super) struct Loaded {
     pub trades: BTreeMap<TransactionKey, LoadedTrade>,
     pub inbox: HashMap<InboxKey, InboxRow>,
     /// Deliveries that are marked with a refusal, or get their text.
-    deliveries: HashMap<Uuid, LoadedDelivery>,
+    pub deliveries: HashMap<Uuid, LoadedDelivery>,
     usage: Usage,
 }
 
@@ -50,6 +53,13 @@ pub(super) struct LoadedTrade {
 }
 
 impl LoadedTrade {
+    /// One of which nothing has been read yet.
+    pub fn new(scope: TransactionKey, now: DateTime<Utc>, hold: Duration) -> Self {
+        let (orders, quotes) = (Vec::new(), Vec::new());
+        let trade = Trade { scope, orders, quotes, now, hold, room: None };
+        Self { seq: 0, buyer_seq: 0, client: None, is_new: false, trade, open: BTreeSet::new() }
+    }
+
     pub fn has_open(&self) -> bool {
         !self.open.is_empty()
     }
@@ -245,15 +255,7 @@ fn locked(rows: &[QueryResult], periods: Periods, loaded: &mut Loaded) -> Result
             buyer_seq: found.try_get("", "buyer_seq")?,
             client: row::client(found)?,
             is_new: found.try_get("", "is_new")?,
-            trade: Trade {
-                scope: scope.clone(),
-                orders: Vec::new(),
-                quotes: Vec::new(),
-                now: loaded.now,
-                hold: periods.hold,
-                room: None,
-            },
-            open: BTreeSet::new(),
+            ..LoadedTrade::new(scope.clone(), loaded.now, periods.hold)
         };
         loaded.trades.insert(scope, trade);
     }

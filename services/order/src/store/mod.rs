@@ -10,7 +10,9 @@ mod json;
 mod keys;
 mod load;
 mod measure;
-mod op;
+#[cfg(any(test, feature = "model"))]
+pub(crate) mod memory;
+pub(crate) mod op;
 mod quotas;
 mod read;
 mod row;

@@ -164,7 +164,7 @@ pub struct Compose {
 
 /// One thing to commit.
 #[derive(Debug, Clone)]
-pub(super) enum Op {
+pub(crate) enum Op {
     Record(Record),
     Begin(Begin),
     Finish(Finish),
@@ -177,7 +177,7 @@ pub(super) enum Op {
 
 /// What was committed.
 #[derive(Debug)]
-pub(super) enum Done {
+pub(crate) enum Done {
     Recorded(Answer<Recorded>),
     Begun(Box<Answer<Begun>>),
     Finished(Uuid),

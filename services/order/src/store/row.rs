@@ -17,7 +17,7 @@ use crate::{
 
 /// Who works on a row; nobody when it is queued or done.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Lease {
+pub(crate) struct Lease {
     pub gateway: String,
     pub incarnation: i64,
 }
@@ -33,7 +33,7 @@ impl Lease {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum InboxStatus {
+pub(crate) enum InboxStatus {
     Queued,
     Begun,
     Done,
@@ -50,7 +50,7 @@ impl InboxStatus {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct InboxRow {
+pub(crate) struct InboxRow {
     pub key: InboxKey,
     pub scope: TransactionKey,
     pub seq: i64,

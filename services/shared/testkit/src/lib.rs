@@ -1,8 +1,10 @@
 //! For tests only: a fresh database and a fresh Redis per test, on the private servers that `make test` starts.
 
+mod interleavings;
 mod postgres_server;
 mod redis_server;
 
+pub use interleavings::interleavings;
 pub use postgres_server::PostgresServer;
 pub use redis_server::RedisServer;
 

@@ -15,9 +15,9 @@ use crate::{
 };
 
 /// An outbox row.
-pub struct LoadedDelivery {
+pub(in super::super) struct LoadedDelivery {
     pub scope: TransactionKey,
-    lease: Lease,
+    pub lease: Lease,
     pub has_text: bool,
 }
 

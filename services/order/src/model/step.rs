@@ -1,0 +1,132 @@
+//! What happens next. Numbers choose among what there is.
+
+/// A step.
+#[derive(Debug, Clone, Copy)]
+pub enum Step {
+    /// A buyer sends a message in this trade.
+    Send(u8, What),
+    /// A message that was sent is sent again, perhaps with other bytes.
+    Repeat(u8, bool),
+    /// A message is lost on its way.
+    Lose(u8),
+    /// So many messages on their way, from this one on, arrive at this gateway together.
+    Arrive(u8, u8, u8, Fate),
+    /// Somebody goes on with what was accepted: commits, or calls the catalog (again).
+    Work(u8, Fate),
+    /// A call arrives at the catalog.
+    Call(u8, Fate),
+    /// A callback is sent to the buyer.
+    Deliver(u8, Fate),
+    /// A gateway dies and starts again.
+    Kill(u8),
+    /// The order service dies and starts again.
+    KillService,
+    /// A gateway takes over what nobody works on.
+    Claim(u8),
+    /// Something fails for good, and an init or confirm is given up.
+    GiveUp(u8),
+    /// The order service looks for what is over.
+    Sweep(Fate),
+    /// The seller does something with an order.
+    Seller(u8, Deed, Fate),
+    /// Time passes.
+    Wait(Wait),
+}
+
+/// What a buyer asks for.
+#[derive(Debug, Clone, Copy)]
+pub enum What {
+    /// So many kWh.
+    Init(u8),
+    /// Its order of this number.
+    Confirm(u8),
+    /// Likewise.
+    Cancel(u8),
+    /// A price.
+    Select,
+    /// How it is.
+    Status,
+}
+
+/// What a seller does.
+#[derive(Debug, Clone, Copy)]
+pub enum Deed {
+    /// It has delivered.
+    Complete,
+    /// It cannot.
+    Cancel,
+}
+
+/// What becomes of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is done and answered.
+    Answered,
+    /// Who was to do it dies before: nothing has happened.
+    DiedBefore,
+    /// Who has done it dies before it answers.
+    DiedBehind,
+}
+
+/// How much time passes.
+#[derive(Debug, Clone, Copy)]
+pub enum Wait {
+    /// A lease lapses.
+    Lease,
+    /// Half of a hold.
+    HalfHold,
+    /// A hold ends.
+    Hold,
+}
+
+impl Step {
+    /// The step of these numbers, of which the first chooses the kind.
+    pub fn of([kind, n, m, fate]: [u8; 4]) -> Self {
+        let fate = match fate % 8 {
+            0..5 => Fate::Answered,
+            5 => Fate::DiedBefore,
+            _ => Fate::DiedBehind,
+        };
+        let (n, m) = (n % 32, m % 32);
+        match kind % 64 {
+            0..12 => Self::Send(n % 2, What::of(m)),
+            12..24 => Self::Arrive(n, 1 + m % 3, m / 8 % 2, fate),
+            24..34 => Self::Work(n, fate),
+            34..42 => Self::Call(n, fate),
+            42..46 => Self::Deliver(n, fate),
+            46..49 => Self::Repeat(n, m < 4),
+            49 => Self::Lose(n),
+            50 => Self::Kill(n % 2),
+            51 => Self::KillService,
+            52..55 => Self::Claim(n % 2),
+            55 => Self::GiveUp(n),
+            56..58 => Self::Sweep(fate),
+            58 => Self::Seller(n, if m < 12 { Deed::Cancel } else { Deed::Complete }, fate),
+            59..62 => Self::Wait(Wait::Lease),
+            62 => Self::Wait(Wait::HalfHold),
+            _ => Self::Wait(Wait::Hold),
+        }
+    }
+}
+
+impl What {
+    fn of(n: u8) -> Self {
+        match n {
+            0..12 => Self::Init(1 + n),
+            12..22 => Self::Confirm(n % 4),
+            22..28 => Self::Cancel(n % 4),
+            28..30 => Self::Select,
+            _ => Self::Status,
+        }
+    }
+
+    pub(super) fn action(self) -> &'static str {
+        match self {
+            Self::Init(_) => "init",
+            Self::Confirm(_) => "confirm",
+            Self::Cancel(_) => "cancel",
+            Self::Select => "select",
+            Self::Status => "status",
+        }
+    }
+}

@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use p2p_domain::OrderId;
 
-use super::{Change, Next, Order, Refusal, Status};
+use super::{Change, Next, Order, Party, Refusal, Status};
 
 /// Why an order is CANCELLED, and its blocks RELEASED, that can never be made or sold.
-const GIVEN_UP: &str = "our side failed";
+pub(super) const GIVEN_UP: &str = "our side failed";
 /// Why blocks are RELEASED.
 const CANCELLED: &str = "cancelled";
 /// Likewise.
@@ -88,8 +88,12 @@ impl Next {
             Self::Sell(order) => Followed::Asks(Box::new(order), Ask::Sell),
             Self::Release(order) => Followed::Asks(Box::new(order), Ask::Release(GIVEN_UP)),
             Self::Undo(order) => {
-                let expires = order.state.status() == Status::Expiring;
-                Followed::Asks(Box::new(order), Ask::Release(if expires { EXPIRED } else { CANCELLED }))
+                let reason = match order.state.cancellation() {
+                    None => EXPIRED,
+                    Some(cancellation) if cancellation.by == Party::Platform => GIVEN_UP,
+                    Some(_) => CANCELLED,
+                };
+                Followed::Asks(Box::new(order), Ask::Release(reason))
             }
             Self::AsIs(order) => Followed::Ends(Conclusion::Order(Box::new(order), None)),
             Self::Fail(refusal) => Followed::Ends(Conclusion::Failed(refusal, None)),
@@ -139,10 +143,10 @@ fn sold(order: Order, stood: Stood, at: DateTime<Utc>) -> Result<Conclusion, Une
 }
 
 fn released(order: Order, stood: Stood, at: DateTime<Utc>) -> Result<Conclusion, Unexpected> {
-    match (stood, order.state.status()) {
-        (Stood::Released(_) | Stood::Refused(_), _) => Ok(given_up(&order, at)),
-        (Stood::Sold, Status::Pending) => Ok(becoming(order, Status::Active, at)),
-        (stood, _) => Err(Unexpected { order: order.id, stood }),
+    match stood {
+        Stood::Released(_) | Stood::Refused(_) => Ok(given_up(&order, at)),
+        Stood::Sold => Ok(becoming(order, Status::Active, at)),
+        Stood::Held | Stood::Returned => Err(Unexpected { order: order.id, stood }),
     }
 }
 
@@ -150,7 +154,10 @@ fn released(order: Order, stood: Stood, at: DateTime<Utc>) -> Result<Conclusion,
 /// be, so what was sold is taken back.
 fn undone(order: Order, ask: Ask, stood: Stood, at: DateTime<Utc>) -> Result<Followed, Unexpected> {
     let expires = order.state.status() == Status::Expiring;
+    let fails = order.state.cancellation().is_some_and(|cancellation| cancellation.by == Party::Platform);
     match (stood, ask) {
+        (Stood::Released(_) | Stood::Refused(_), _) if fails => Ok(Followed::Ends(given_up(&order, at))),
+        (stood, _) if fails => Err(Unexpected { order: order.id, stood }),
         (Stood::Sold, Ask::Release(_)) if !expires => Ok(Followed::Asks(Box::new(order), Ask::Return)),
         (Stood::Sold, _) if expires => Ok(Followed::Ends(becoming(order, Status::Active, at))),
         (Stood::Released(_) | Stood::Refused(_) | Stood::Returned, _) => {

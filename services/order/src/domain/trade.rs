@@ -5,7 +5,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use p2p_domain::{Energy, MessageId, OrderId};
 
-use super::{Cancellation, Order, Party, Quote, Refusal, RequestedLine, State, Status, TransactionKey};
+use super::{
+    Cancellation, Order, Party, Quote, Refusal, RequestedLine, State, Status, TransactionKey,
+    follow::GIVEN_UP,
+};
 
 /// What a trade has come to, as read under its lock.
 #[derive(Debug)]
@@ -114,7 +117,7 @@ pub enum Next {
     Reserve(Order),
     /// Sell the blocks of this PENDING order.
     Sell(Order),
-    /// Release the blocks of this DRAFT or PENDING order, unless they are sold by now.
+    /// Release the blocks of this PENDING order, unless they are sold by now.
     Release(Order),
     /// Give back the blocks of this CANCELLING or EXPIRING order.
     Undo(Order),
@@ -262,12 +265,19 @@ impl Trade {
         self.orders.iter_mut().find(|order| order.id == id)
     }
 
-    fn give_up(&self, order: Option<OrderId>) -> Next {
-        let Some(order) = self.orders.iter().find(|known| Some(known.id) == order) else {
+    /// A DRAFT is never gone on with once its release is asked for: that may come late.
+    fn give_up(&mut self, order: Option<OrderId>) -> Next {
+        let now = self.now;
+        let Some(order) = self.orders.iter_mut().find(|known| Some(known.id) == order) else {
             return Next::Fail(Refusal::failed());
         };
         match &order.state {
-            State::Draft { .. } | State::Pending { .. } => Next::Release(order.clone()),
+            State::Draft { .. } => {
+                let (by, from) = (Party::Platform, Status::Draft);
+                order.move_to(State::Cancelling(Cancellation { by, from, reason: GIVEN_UP.into() }), now);
+                Next::Undo(order.clone())
+            }
+            State::Pending { .. } => Next::Release(order.clone()),
             State::Active | State::Completed => Next::AsIs(order.clone()),
             State::Cancelling(_) | State::Expiring { .. } => Next::Undo(order.clone()),
             State::Cancelled(_) | State::Expired => Next::Fail(Refusal::failed()),
@@ -306,6 +316,7 @@ fn resumed(own: &Order) -> Next {
         State::Cancelled(cancellation) if cancellation.by == Party::Platform => {
             Next::Fail(Refusal::short_of_stock(cancellation.reason.clone()))
         }
+        State::Cancelling(cancellation) if cancellation.by == Party::Platform => Next::Undo(own.clone()),
         State::Pending { .. }
         | State::Active
         | State::Completed
@@ -480,9 +491,12 @@ mod tests {
         assert!(matches!(trade.decide(&Intent::GiveUp(Some(nothing))), Decision::Accept(Next::Fail(_))));
         let order = made(&mut trade);
         let give_up = Intent::GiveUp(Some(order.id));
-        let released = |decision| matches!(decision, Decision::Accept(Next::Release(o)) if o.id == order.id);
-        assert!(released(trade.decide(&give_up)));
+        let undone = |decision| matches!(decision, Decision::Accept(Next::Undo(o)) if o.id == order.id);
+        assert!(undone(trade.decide(&give_up)));
+        // Whoever goes on with the init does not go forward any more.
+        assert!(undone(trade.decide(&init("m-1", 30_000))) && undone(trade.decide(&give_up)));
         trade.orders[0].state = State::Pending { hold_until };
+        let released = |decision| matches!(decision, Decision::Accept(Next::Release(o)) if o.id == order.id);
         assert!(released(trade.decide(&give_up)));
         // It made nothing and sells nothing.
         for order in [None, Some(nothing)] {

@@ -14,7 +14,7 @@ const MOST_ROUNDS: usize = 40;
 fn leads_to(from: Status, to: Status) -> bool {
     use Status::*;
     match from {
-        Draft => matches!(to, Pending | Cancelled | Expiring),
+        Draft => matches!(to, Pending | Cancelled | Cancelling | Expiring),
         Pending => matches!(to, Active | Cancelling | Cancelled | Expiring),
         Active => matches!(to, Completed | Cancelling),
         Cancelling => to == Cancelled,

@@ -145,6 +145,7 @@ impl System {
         let variables = [
             ("GATEWAY_ID", "first".to_owned()),
             ("DATABASE_URL", database.clone()),
+            (p2p_testkit::ALLOW_OFF.0, p2p_testkit::ALLOW_OFF.1.to_owned()),
             ("DATABASE_POOL", "5".into()),
             ("REDIS_URL", redis.clone()),
             ("CATALOG_ADDR", asked_at(catalog_address).await),

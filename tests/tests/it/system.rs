@@ -64,7 +64,7 @@ impl Default for Setup {
 }
 
 /// GATEWAY_ID is the first.
-type Variables = [(&'static str, String); 22];
+type Variables = [(&'static str, String); 23];
 
 fn environment(variables: &Variables) -> Env {
     Env::of(variables.each_ref().map(|(name, value)| (*name, value.as_str())))

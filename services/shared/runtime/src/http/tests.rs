@@ -131,7 +131,7 @@ async fn requests_follow_each_other_as_they_did() {
         .said(concat!(
             "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nhello\r\n",
             "GET http://elsewhere/ HTTP/1.1\r\nhost: a\r\n\r\n",
-            "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\nworld\r\n0\r\nt: r\r\n\r\n",
+            "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5;x\r\nworld\r\n0\r\n\r\n",
             "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 1\r\n\r\n",
             "GET / HTTP/1.1\r\nhost: a\r\n\r\n",
         ))
@@ -140,6 +140,26 @@ async fn requests_follow_each_other_as_they_did() {
     assert!(said.contains("hello") && said.contains("world"), "{said}");
     let said = server.said("GET / HTTP/1.0\r\n\r\n").await;
     assert!(said.starts_with("HTTP/1.0 200"), "{said}");
+}
+
+/// What hyper reads on from where the guard sees an end would be served unseen.
+#[tokio::test]
+async fn a_body_whose_end_is_in_doubt_ends_the_connection() {
+    let server = Server::start(Patience::default()).await;
+    let next = "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 25\r\n\r\nGET /smuggled HTTP/1.1\n\n\n\n";
+    for body in [
+        "2\r\n{}\r\n0\r\nX: y\n\r\n\r\n",
+        "2\r\n{}\r\n0\r\nX: y\r\n\r\n",
+        "2\r\n{}\r\n0\r\n\n",
+        "2\r\n{}\r\n0\n\r\n",
+        "2\r\n{}\n0\r\n\r\n",
+        "2 \r\n{}\r\n0\r\n\r\n",
+        "2;\n\r\n{}\r\n0\r\n\r\n",
+    ] {
+        let head = "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
+        let said = server.said(&format!("{head}{body}{next}")).await;
+        assert_eq!(statuses(&said), ["400"], "{body:?}: {said}");
+    }
 }
 
 #[tokio::test]

@@ -33,16 +33,17 @@ const MOST_URI_BYTES: usize = 2_048;
 pub fn is_address(uri: &str) -> bool {
     let printable = uri.len() <= MOST_URI_BYTES && uri.bytes().all(|b| b.is_ascii_graphic());
     let is_base = |url: url::Url| {
-        let bare = url.query().is_none() && url.fragment().is_none();
+        let nobody = !names_user(uri) && url.username().is_empty() && url.password().is_none();
+        let bare = nobody && url.query().is_none() && url.fragment().is_none();
         matches!(url.scheme(), "http" | "https") && url.has_host() && bare
     };
-    printable && !names_user(uri) && url::Url::parse(uri).is_ok_and(is_base)
+    printable && url::Url::parse(uri).is_ok_and(is_base)
 }
 
 /// Whether a URL names a user, be it an empty one, which its parsed form does not show.
 pub fn names_user(uri: &str) -> bool {
-    let authority = uri.split_once("//").map_or(uri, |(_, rest)| rest);
-    authority.split(['/', '\\', '?', '#']).next().is_some_and(|authority| authority.contains('@'))
+    let rest = uri.split_once(':').map_or(uri, |(_, rest)| rest).trim_start_matches(['/', '\\']);
+    rest.split(['/', '\\', '?', '#']).next().is_some_and(|authority| authority.contains('@'))
 }
 
 #[derive(Deserialize)]

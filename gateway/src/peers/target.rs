@@ -56,7 +56,7 @@ impl Parts {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(Refused::Scheme);
         }
-        let bare = !names_user(uri) && url.password().is_none();
+        let bare = !names_user(uri) && url.username().is_empty() && url.password().is_none();
         if !bare || url.query().is_some() || url.fragment().is_some() {
             return Err(Refused::More);
         }

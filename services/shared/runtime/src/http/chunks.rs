@@ -33,7 +33,7 @@ impl Chunks {
     /// Goes on through these bytes. Answers how many of them belong to the body.
     pub fn follow(&mut self, bytes: &[u8]) -> usize {
         let mut at = 0;
-        while at < bytes.len() {
+        while at < bytes.len() && !matches!(self, Self::Ended | Self::Lost) {
             if let Self::Content(left) = *self {
                 let here = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len() - at);
                 at += here;
@@ -42,11 +42,7 @@ impl Chunks {
                 continue;
             }
             *self = self.after(bytes[at]);
-            match self {
-                Self::Lost => break,
-                Self::Ended => return at + 1,
-                _ => at += 1,
-            }
+            at += usize::from(*self != Self::Lost);
         }
         at
     }

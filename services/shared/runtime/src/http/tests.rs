@@ -90,7 +90,7 @@ async fn a_message_that_ends_in_two_places_is_refused() {
         ("content-length: +5\r\n", "must be a number"),
         ("content-length: -1\r\n", "must be a number"),
         ("content-length: 0x5\r\n", "must be a number"),
-        ("content-length: 99999999999999999999\r\n", "must be a number"),
+        ("content-length: 99999999999999999999\r\n", "too large"),
         ("content-length:\r\n", "must be a number"),
         ("transfer-encoding: chunked, identity\r\n", "must be chunked"),
         ("transfer-encoding: identity, chunked\r\n", "must be chunked"),
@@ -158,7 +158,8 @@ async fn a_body_whose_end_is_in_doubt_ends_the_connection() {
     ] {
         let head = "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
         let said = server.said(&format!("{head}{body}{next}")).await;
-        assert_eq!(statuses(&said), ["400"], "{body:?}: {said}");
+        // What the server of these tests says of every body that does not come.
+        assert_eq!(statuses(&said), ["408"], "{body:?}: {said}");
     }
 }
 

@@ -8,6 +8,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use p2p_proto::{InvalidMessage, reason};
 use p2p_runtime::http::{Late, Refused};
@@ -15,7 +16,11 @@ use percent_encoding::percent_decode_str;
 use serde::{Serialize, de::DeserializeOwned};
 use tonic::{Code, Status};
 
-use crate::{beckn::unfit, named::not_found, observe::current_request_id};
+use crate::{
+    beckn::{Ack, ErrorBody, code, rejection, unfit},
+    named::not_found,
+    observe::current_request_id,
+};
 
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
@@ -87,6 +92,17 @@ impl ApiError {
     pub fn with(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
         self.body[name] = value.into();
         self
+    }
+}
+
+impl ApiError {
+    /// The same where Beckn is spoken: a NACK, without the context, which nobody has read.
+    pub fn into_nack(self, now: DateTime<Utc>) -> Response {
+        let ours = self.status.is_server_error() || self.status == StatusCode::TOO_MANY_REQUESTS;
+        let code = if ours { code::INTERNAL } else { code::INVALID };
+        let sentence = self.body["error"].as_str().unwrap_or_default();
+        let nack = Ack::new(now, Some(ErrorBody::new(code, sentence)));
+        json_text(self.status, rejection(None, nack, current_request_id()))
     }
 }
 

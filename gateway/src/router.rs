@@ -2,13 +2,15 @@
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request, State},
+    extract::{DefaultBodyLimit, FromRequest, Request, State},
     handler::Handler,
     http::{Method, StatusCode, Uri, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{MethodRouter, delete, get, post, put},
 };
+
+use tokio::sync::Semaphore;
 
 use crate::{
     access::{Who, admit},
@@ -26,6 +28,8 @@ use crate::{
 const BODY_BYTES: usize = 256 * 1024;
 /// Most bytes of a body that brings a catalog, or many blocks.
 const CATALOG_BYTES: usize = 4 * 1024 * 1024;
+/// Bodies of more than [`BODY_BYTES`] that are received or worked on at once: each takes its length twice.
+static LONG_BODIES: Semaphore = Semaphore::const_new(16);
 
 /// A route: what it is for, whom it is for, and who serves it.
 struct Route {
@@ -64,10 +68,19 @@ impl Route {
 
     /// Behind its gate. The gate is of the route alone: what matches no route, or no method, is 404 or 405 to anybody.
     fn gated(self, app: &App) -> MethodRouter<App> {
-        let (app, who) = (app.clone(), self.who);
-        let gate = move |request: Request, next: Next| admit(app.clone(), who, request, next);
-        let most = self.most_bytes;
-        let fits = move |request: Request, next: Next| no_longer_than(most, request, next);
+        let (gated, who) = (app.clone(), self.who);
+        let gate = move |request: Request, next: Next| admit(gated.clone(), who, request, next);
+        let (app, most) = (app.clone(), self.most_bytes);
+        let fits = move |request: Request, next: Next| {
+            let app = app.clone();
+            async move {
+                match no_longer_than(most, request, next).await {
+                    Ok(response) => response,
+                    Err(error) if who == Who::Peer => error.into_nack(app.clock.now()),
+                    Err(error) => error.into_response(),
+                }
+            }
+        };
         self.to
             .route_layer(DefaultBodyLimit::max(most))
             .route_layer(middleware::from_fn(fits))
@@ -75,15 +88,32 @@ impl Route {
     }
 }
 
-/// What says itself that it is too long is not waited for.
-async fn no_longer_than(most: usize, request: Request, next: Next) -> Response {
+/// What says itself that it is too long is not waited for, and of the long ones there are only so many at once.
+async fn no_longer_than(most: usize, request: Request, next: Next) -> Result<Response, ApiError> {
     let length: Option<u64> =
         request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    match length {
-        Some(length) if length > most as u64 => {
-            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large").into_response()
-        }
-        _ => next.run(request).await,
+    if length.is_some_and(|length| length > most as u64) {
+        return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"));
+    }
+    let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
+    let is_long =
+        most > BODY_BYTES && (is_chunked || length.is_some_and(|length| length > BODY_BYTES as u64));
+    let too_many =
+        || ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "too many long bodies at once, try again");
+    let _room = if is_long { Some(LONG_BODIES.try_acquire().map_err(|_none| too_many())?) } else { None };
+    Ok(next.run(request).await)
+}
+
+/// A Beckn message, to the byte.
+struct MessageText(String);
+
+impl FromRequest<App> for MessageText {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
+        let Text(text) =
+            Text::from_request(request, app).await.map_err(|error| error.into_nack(app.clock.now()))?;
+        Ok(Self(text))
     }
 }
 
@@ -212,14 +242,15 @@ fn serve(routes: Vec<Route>, app: App) -> Router {
 
 /// A Beckn action of the seller's side or of the CDS.
 fn action(path: &'static str, who: Who, action: Action) -> Route {
-    let serve =
-        move |State(app): State<App>, Text(body): Text| async move { bpp::accept(app, action, body).await };
+    let serve = move |State(app): State<App>, MessageText(body): MessageText| async move {
+        bpp::accept(app, action, body).await
+    };
     Route::post(path, who, serve)
 }
 
 /// A Beckn callback to the buyer's side.
 fn callback(path: &'static str, who: Who, action: Action) -> Route {
-    let serve = move |State(app): State<App>, Text(body): Text| async move {
+    let serve = move |State(app): State<App>, MessageText(body): MessageText| async move {
         bap::callback::receive(app, action, body).await
     };
     Route::post(path, who, serve)

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Context;
 use nix::{sys::signal, unistd::Pid};
-use p2p_runtime::Env;
+use p2p_runtime::{Env, postgres::AllowOff};
 use tokio::process::{Child, Command};
 use uuid::Uuid;
 
@@ -31,7 +31,7 @@ const CONNECTIONS: u32 = 500;
 /// One for every test that wants an empty Redis.
 const REDIS_DATABASES: u32 = 4096;
 
-/// Runs the command with `TEST_DATABASE_URL` and `TEST_REDIS_URL`; its exit code is ours.
+/// Runs the command with `TEST_DATABASE_URL`, `TEST_REDIS_URL` and `DATABASE_ALLOW_OFF`; its exit code is ours.
 ///
 /// # Errors
 /// When the servers or the command cannot be started, or a server dies.
@@ -68,7 +68,7 @@ async fn start(
     account: Option<&Account>,
     folder: &Path,
     system: &mut System,
-) -> anyhow::Result<[(&'static str, String); 2]> {
+) -> anyhow::Result<[(&'static str, String); 3]> {
     let postgres = Postgres {
         bin: tools.postgres.as_deref().context("no PostgreSQL")?,
         folder: folder.join("postgres"),
@@ -97,7 +97,8 @@ async fn start(
         redis::answers(redis.port).await
     };
     system.while_alive(ready).await?;
-    Ok([("TEST_DATABASE_URL", url), ("TEST_REDIS_URL", redis.url())])
+    let allow_off = AllowOff::everything().to_string();
+    Ok([("TEST_DATABASE_URL", url), ("TEST_REDIS_URL", redis.url()), ("DATABASE_ALLOW_OFF", allow_off)])
 }
 
 /// A new folder that the servers' account can get to.

@@ -33,10 +33,17 @@ const MOST_URI_BYTES: usize = 2_048;
 pub fn is_address(uri: &str) -> bool {
     let printable = uri.len() <= MOST_URI_BYTES && uri.bytes().all(|b| b.is_ascii_graphic());
     let is_base = |url: url::Url| {
-        let bare = url.username().is_empty() && url.password().is_none() && url.query().is_none();
-        matches!(url.scheme(), "http" | "https") && url.has_host() && bare && url.fragment().is_none()
+        let nobody = !names_user(uri) && url.username().is_empty() && url.password().is_none();
+        let bare = nobody && url.query().is_none() && url.fragment().is_none();
+        matches!(url.scheme(), "http" | "https") && url.has_host() && bare
     };
     printable && url::Url::parse(uri).is_ok_and(is_base)
+}
+
+/// Whether a URL names a user, be it an empty one, which its parsed form does not show.
+pub fn names_user(uri: &str) -> bool {
+    let rest = uri.split_once(':').map_or(uri, |(_, rest)| rest).trim_start_matches(['/', '\\']);
+    rest.split(['/', '\\', '?', '#']).next().is_some_and(|authority| authority.contains('@'))
 }
 
 #[derive(Deserialize)]
@@ -67,6 +74,9 @@ impl<'a> Envelope<'a> {
         let raw_context = outside.context.ok_or_else(|| bare("context is required".into()))?;
         let echo = raw_context.get().starts_with('{').then(|| raw_context.to_owned());
         let invalid = |why: String| Invalid { context: echo.clone(), why };
+        if echo.is_none() {
+            return Err(invalid("context must be a JSON object".into()));
+        }
         let context: Context = serde_json::from_str(raw_context.get())
             .map_err(|e| invalid(format!("context cannot be read: {e}")))?;
         if context.action != action {

@@ -10,7 +10,7 @@ pub mod seed;
 
 pub use ack::{Ack, PeerAnswer, acknowledgement, rejection};
 pub use context::{Action, Context, Seller, instant};
-pub use envelope::{Envelope, Invalid, is_address};
+pub use envelope::{Envelope, Invalid, is_address, names_user};
 pub use error::{ErrorBody, code};
 pub use fitness::unfit;
 pub use number::{Number, quantity};

@@ -3,12 +3,15 @@
 mod by_path;
 pub mod sync;
 
-use axum::{extract::State, response::Response};
+use std::time::Duration;
+
+use axum::{extract::State, http::StatusCode, response::Response};
 use p2p_domain::{Energy, TimeWindow};
 use p2p_proto::{
     catalog::{Filter, SearchCatalogRequest, SearchCatalogResponse},
     common,
 };
+use tokio::{sync::Semaphore, time::timeout};
 use tonic::{Code, Status};
 
 use crate::{
@@ -86,8 +89,15 @@ async fn search(exchange: &Exchange, request: SearchCatalogRequest) -> Result<Se
     Ok(exchange.services.catalog.clone().search_catalog(request).await?.into_inner())
 }
 
+/// Strangers read it without a key: one page at once is made, so that they leave room for trades.
+static PAGES: Semaphore = Semaphore::const_new(1);
+/// How long a reader waits for its turn.
+const TURN_WITHIN: Duration = Duration::from_secs(2);
+
 /// `GET /catalog`: everything that is for sale, page by page.
 pub async fn catalog(State(app): State<App>, page: PageQuery) -> Result<Response, ApiError> {
+    let busy = || ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "too many read the catalog, try again");
+    let _turn = timeout(TURN_WITHIN, PAGES.acquire()).await.map_err(|_late| busy())?;
     let page_size = page.limit.unwrap_or(app.config.discover_limit);
     let request = SearchCatalogRequest { filter: None, page_size, cursor: page.cursor };
     let catalog = Catalog::of(&search(&app.exchange, request).await?).map_err(Status::from)?;

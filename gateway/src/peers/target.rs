@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use url::{Host, Url};
 
 use super::allow::{Allow, can_be_called, is_name};
+use crate::beckn::names_user;
 
 /// Ports below it belong to other protocols, whose servers might do as a body says that a stranger made us send.
 const FIRST_FREE_PORT: u16 = 1_024;
@@ -55,7 +56,7 @@ impl Parts {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(Refused::Scheme);
         }
-        let bare = url.username().is_empty() && url.password().is_none();
+        let bare = !names_user(uri) && url.username().is_empty() && url.password().is_none();
         if !bare || url.query().is_some() || url.fragment().is_some() {
             return Err(Refused::More);
         }

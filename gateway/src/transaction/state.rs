@@ -333,8 +333,7 @@ impl Head {
     /// What does not answer the newest turn can still tell how an order of ours has moved on.
     fn order_moves(mut self, message: &Message<'_>, heard: &Heard) -> Option<(Self, Vec<Edit>)> {
         let Heard::Order { head, .. } = heard else { return None };
-        let asked =
-            self.sent.iter().any(|s| s.message_id == message.message_id && s.action == message.action);
+        let asked = self.sent.iter().any(|sent| sent.is_answered_by(message));
         let counts = match &self.order {
             Some(known) if known.id == head.id => {
                 (asked || self.is_sellers_word(message)) && known.progress.leads_to(head.progress)
@@ -374,6 +373,12 @@ impl Head {
 }
 
 impl Sent {
+    /// By its message_id; from whom it was asked, as far as either says who that is.
+    fn is_answered_by(&self, message: &Message<'_>) -> bool {
+        let of_another = self.seller.is_some() && message.seller.is_some() && !self.is_to(message.seller);
+        self.message_id == message.message_id && self.action == message.action && !of_another
+    }
+
     fn is_to(&self, bpp_id: Option<&ParticipantId>) -> bool {
         self.seller.as_ref().map(|seller| &seller.bpp_id) == bpp_id
     }
@@ -386,7 +391,7 @@ fn answers(message: &Message<'_>, open: &Open, sent: &[Sent]) -> bool {
         return false;
     }
     let fresh = || sent.iter().all(|sent| sent.message_id != message.message_id);
-    request.message_id == message.message_id || (request.is_to(message.seller) && fresh())
+    request.is_answered_by(message) || (request.is_to(message.seller) && fresh())
 }
 
 impl Heard {

@@ -6,6 +6,7 @@
 //! | `SERVICE_TOKEN`, `TLS_CA_FILE`, `TLS_CERT_FILE`, `TLS_KEY_FILE` | none | who may call it |
 //! | `CATALOG_DATABASE_URL` | `DATABASE_URL` | PostgreSQL with schema `catalog` |
 //! | `DATABASE_POOL` | 10 | most connections at once |
+//! | `DATABASE_ALLOW_OFF` | none | durable settings that PostgreSQL may have off |
 //! | `ITEMS_PER_PROVIDER` | 1000; none in development on loopback | items of one provider; 0 for any number |
 //! | `OFFERS_PER_PROVIDER` | the same | its offers that are neither withdrawn nor past; 0 for any number |
 

@@ -18,6 +18,7 @@ mod crowd;
 mod deliveries;
 mod dns;
 mod drain;
+mod durable;
 mod ending;
 mod explain;
 mod giving_up;

@@ -152,6 +152,7 @@ impl Programs {
         let mut variables = BTreeMap::from([
             ("DATABASE_URL", database),
             ("DATABASE_POOL", "5".into()),
+            (p2p_testkit::ALLOW_OFF.0, p2p_testkit::ALLOW_OFF.1.into()),
             ("REDIS_URL", p2p_testkit::redis().unwrap()),
             ("OWN_URIS", own.collect::<Vec<_>>().join(",")),
             ("SHUTDOWN_GRACE_SECONDS", GRACE_SECONDS.to_string()),

@@ -64,7 +64,7 @@ impl Default for Setup {
 }
 
 /// GATEWAY_ID is the first.
-type Variables = [(&'static str, String); 22];
+type Variables = [(&'static str, String); 23];
 
 fn environment(variables: &Variables) -> Env {
     Env::of(variables.each_ref().map(|(name, value)| (*name, value.as_str())))
@@ -145,6 +145,7 @@ impl System {
         let variables = [
             ("GATEWAY_ID", "first".to_owned()),
             ("DATABASE_URL", database.clone()),
+            (p2p_testkit::ALLOW_OFF.0, p2p_testkit::ALLOW_OFF.1.to_owned()),
             ("DATABASE_POOL", "5".into()),
             ("REDIS_URL", redis.clone()),
             ("CATALOG_ADDR", asked_at(catalog_address).await),

@@ -150,6 +150,19 @@ fn a_peer_that_sends_fresh_ids_is_understood() {
 }
 
 #[test]
+fn an_answer_comes_from_whom_it_was_asked_for() {
+    let steps = [selected(), vec![request("i", Action::Init, 4)]].concat();
+    let head = run(&steps);
+    let forged = Step::Callback(from("q", "i", Action::Init, 5), order("PENDING"));
+    assert_eq!(step(Some(&head), &forged), None);
+    let Step::Callback(mut unnamed, said) = heard("i", Action::Init, 5, order("PENDING")) else {
+        unreachable!()
+    };
+    unnamed.seller = None;
+    assert_eq!(step(Some(&head), &Step::Callback(unnamed, said)).unwrap().0.status, Status::Confirming);
+}
+
+#[test]
 fn a_new_discovery_starts_over_but_keeps_a_live_order() {
     let mut steps = active();
     steps.push(request("d-2", Action::Discover, 20));

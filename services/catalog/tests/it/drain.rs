@@ -11,7 +11,11 @@ use p2p_catalog::{
     store::Store,
 };
 use p2p_domain::{OfferId, OrderId};
-use p2p_runtime::{Stop, Tasks, grpc::Between, postgres};
+use p2p_runtime::{
+    Stop, Tasks,
+    grpc::Between,
+    postgres::{self, AllowOff},
+};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use uuid::Uuid;
 
@@ -44,7 +48,12 @@ struct Two {
 impl Two {
     async fn with(picking: Picking) -> Self {
         let url = p2p_testkit::database().await.unwrap();
-        let database = postgres::Config { url: url.into(), schema: "catalog", connections: 3 };
+        let database = postgres::Config {
+            url: url.into(),
+            schema: "catalog",
+            connections: 3,
+            allow_off: AllowOff::everything(),
+        };
         let config = Config {
             address: ([127, 0, 0, 1], 0).into(),
             database,

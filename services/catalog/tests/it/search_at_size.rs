@@ -5,7 +5,7 @@ use p2p_catalog::{
     store::Stage,
 };
 use p2p_proto::catalog::{Filter, SearchCatalogRequest, SearchCatalogResponse};
-use p2p_runtime::postgres;
+use p2p_runtime::postgres::{self, AllowOff};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, TransactionTrait};
 use serde_json::{Value, json};
 use tonic::{Code, Status};
@@ -257,9 +257,14 @@ async fn a_past_offer_leaves_the_indexes_until_it_has_another_window() {
 #[tokio::test]
 async fn a_window_is_within_the_power_of_two_hours_that_it_is_filed_under() {
     let url = p2p_testkit::database().await.unwrap();
-    let db = postgres::connect(&postgres::Config { url: url.into(), schema: "catalog", connections: 1 })
-        .await
-        .unwrap();
+    let db = postgres::connect(&postgres::Config {
+        url: url.into(),
+        schema: "catalog",
+        connections: 1,
+        allow_off: AllowOff::everything(),
+    })
+    .await
+    .unwrap();
     let offers = "
         INSERT INTO providers (id, name) VALUES ('p', 'P');
         INSERT INTO catalog_items (id, provider_id, source_type, delivery_mode, production_windows_json, total_qty,

@@ -12,7 +12,11 @@ use p2p_proto::{
     common::{Money, TimeWindow},
     timestamp,
 };
-use p2p_runtime::{Stop, Tasks, grpc::Between, postgres};
+use p2p_runtime::{
+    Stop, Tasks,
+    grpc::Between,
+    postgres::{self, AllowOff},
+};
 use prost_types::Timestamp;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use tokio::net::TcpListener;
@@ -45,7 +49,12 @@ impl Catalog {
 
     /// One whose providers may have so much.
     pub async fn within(url: String, quotas: Quotas) -> Self {
-        let database = postgres::Config { url: url.into(), schema: "catalog", connections: 10 };
+        let database = postgres::Config {
+            url: url.into(),
+            schema: "catalog",
+            connections: 10,
+            allow_off: AllowOff::everything(),
+        };
         let db = postgres::connect(&database).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -30,7 +30,11 @@ impl Server {
 
     /// On this database, be it there or not.
     pub async fn start_on(database: String) -> Self {
-        let config = Config::from_env(&Env::of([("MATCHING_DATABASE_URL", &database)])).unwrap();
+        let config = Config::from_env(&Env::of([
+            ("MATCHING_DATABASE_URL", database.as_str()),
+            p2p_testkit::ALLOW_OFF,
+        ]))
+        .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().into();
         let channel = channel(&config.between, Service::Matching, address, DEADLINE).unwrap();

@@ -72,6 +72,7 @@ impl System {
             one,
             other,
             ("SWEEP_INTERVAL_SECONDS", "1"),
+            p2p_testkit::ALLOW_OFF,
         ]);
         let stop = Stop::new();
         let channel = started(&env, &stop).await;

@@ -1,16 +1,19 @@
 //! PostgreSQL: the pool of a service, and transactions that are run again when they lost a race.
 
+mod durable;
 mod failure;
 mod parts;
 
+pub use durable::{AllowOff, Forgetful};
 pub use failure::{AsDbErr, is_passing, lost_race, sql_state};
 pub use parts::{Parts, column};
 
-use std::{future::Future, num::NonZeroU32, pin::Pin, time::Duration};
+use std::{future::Future, num::NonZeroU32, pin::Pin, sync::Arc, time::Duration};
 
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
 use url::Url;
 
+use self::durable::Watch;
 use crate::{Env, EnvError, Mode, Secret, failpoint, metrics, trace};
 
 /// Where PostgreSQL is when nothing is said.
@@ -43,13 +46,15 @@ pub struct Config {
     pub schema: &'static str,
     /// Most connections at once.
     pub connections: u32,
+    /// `DATABASE_ALLOW_OFF`: what need not be durable.
+    pub allow_off: AllowOff,
 }
 
 impl Config {
-    /// From the service's own variable, else `DATABASE_URL`; pool size from `DATABASE_POOL`.
+    /// From the service's own variable, else `DATABASE_URL`; pool size from `DATABASE_POOL`; `DATABASE_ALLOW_OFF`.
     ///
     /// # Errors
-    /// When `DATABASE_POOL` is no number above zero, or the URL is none.
+    /// When `DATABASE_POOL` is no number above zero, the URL is none, or a setting has another name.
     pub fn from_env(env: &Env, variable: &'static str, schema: &'static str) -> Result<Self, EnvError> {
         let url = match env.secret(variable)? {
             Some(url) => {
@@ -58,7 +63,13 @@ impl Config {
             }
             None => database_url(env)?,
         };
-        Ok(Self { url, schema, connections: env.value("DATABASE_POOL", POOL_CONNECTIONS)?.get() })
+        let connections = env.value("DATABASE_POOL", POOL_CONNECTIONS)?.get();
+        Ok(Self {
+            url,
+            schema,
+            connections,
+            allow_off: env.value("DATABASE_ALLOW_OFF", AllowOff::default())?,
+        })
     }
 }
 
@@ -95,21 +106,37 @@ pub fn check_url(name: &'static str, url: &str) -> Result<(), EnvError> {
     Err(EnvError::Unusable { name, why })
 }
 
-/// A pool that connects when it is first needed and again whenever it must.
+/// A pool that connects when it is first needed and again whenever it must. No connection to a server that may forget
+/// what it has committed is ever used.
 ///
 /// # Errors
-/// When the URL is none.
+/// When the URL is none, or the server answers now and is such a one.
 pub async fn connect(config: &Config) -> Result<DatabaseConnection, DbErr> {
+    let watch = Arc::new(Watch::new(config.allow_off.clone()));
+    let (watched, schema) = (watch.clone(), config.schema);
     let mut options = ConnectOptions::new(config.url.expose());
     options
-        .set_schema_search_path(config.schema)
         .max_connections(config.connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .connect_lazy(true)
         .test_before_acquire_if_idle_for(TESTED_WHEN_IDLE_FOR)
         .sqlx_logging(false)
-        .map_sqlx_postgres_opts(|options| options.options(SERVER_SETTINGS));
+        .map_sqlx_postgres_opts(move |options| {
+            options.options(SERVER_SETTINGS).options([("search_path", schema)])
+        })
+        .map_sqlx_postgres_pool_opts(move |options| {
+            let watch = watched.clone();
+            options.after_connect(move |connection, _| {
+                let watch = watch.clone();
+                Box::pin(async move { watch.check(connection).await })
+            })
+        });
     let mut db = Database::connect(options).await?;
+    if db.ping().await.is_err()
+        && let Some(forgetful) = watch.refused()
+    {
+        return Err(DbErr::Custom(forgetful.to_string()));
+    }
     db.set_metric_callback(|statement| {
         trace::statement(statement);
         metrics::statement(statement);

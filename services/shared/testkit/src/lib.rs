@@ -22,6 +22,8 @@ use uuid::Uuid;
 /// The private PostgreSQL's superuser URL, and the private Redis's.
 const POSTGRES: &str = "TEST_DATABASE_URL";
 const REDIS: &str = "TEST_REDIS_URL";
+/// The private servers may forget: a variable for programs that use them.
+pub const ALLOW_OFF: (&str, &str) = ("DATABASE_ALLOW_OFF", "fsync,full_page_writes,synchronous_commit");
 /// How many databases of the private Redis are given out, from 1 on: fred keeps their number in one byte.
 const REDIS_DATABASES: u32 = 255;
 /// Where the private servers are; other runs begin elsewhere in it.

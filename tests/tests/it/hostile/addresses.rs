@@ -11,7 +11,7 @@ use crate::{
 const MAY_NOT: &str = "cannot be called";
 const NO_URL: &str = "must be http or https URLs";
 
-const FORMS: [(&str, &str); 43] = [
+const FORMS: [(&str, &str); 44] = [
     ("http://169.254.169.254", MAY_NOT),
     ("http://169.254.169.254:80/latest/meta-data", MAY_NOT),
     ("http://2852039166", MAY_NOT),
@@ -50,6 +50,7 @@ const FORMS: [(&str, &str); 43] = [
     ("http://[::1", NO_URL),
     ("http://①②⑦.0.0.1", NO_URL),
     ("http://a:b@127.0.0.1", NO_URL),
+    ("http://@127.0.0.1", NO_URL),
     ("http://127.0.0.1?a=b", NO_URL),
     ("http://127.0.0.1\t", NO_URL),
     ("gopher://127.0.0.1", NO_URL),

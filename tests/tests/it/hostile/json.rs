@@ -59,7 +59,11 @@ pub fn rows(client: &Client) -> Vec<Row> {
         ("single quotes", select.replace('"', "'"), "cannot be read"),
         ("an unknown escape", with(r#""\x41""#), "invalid escape"),
         ("a line end in a text", with("\"a\nb\""), "control character"),
-        ("a context that is a list", r#"{"context":[],"message":{}}"#.into(), "context cannot be read"),
+        (
+            "a context that is a list",
+            r#"{"context":[],"message":{}}"#.into(),
+            "context must be a JSON object",
+        ),
         ("a context that is null", r#"{"context":null,"message":{}}"#.into(), "context is required"),
         ("a message that is a list", r#"{"message":[]}"#.into(), "context is required"),
         ("a key that is none", r#"{1:2}"#.into(), "key must be a string"),

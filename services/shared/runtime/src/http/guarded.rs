@@ -31,6 +31,8 @@ enum Phase {
     /// Within a head, of which so many bytes were looked at.
     Head(usize),
     Body(Body),
+    /// Behind a body that nobody can tell the end of.
+    Lost,
     /// Nothing of it is read any more.
     Refused,
 }
@@ -84,16 +86,15 @@ impl<S> Guarded<S> {
         while self.fit == self.handed && self.handed < self.come.len() {
             let rest = &self.come[self.handed..];
             match self.phase {
-                Phase::Between => {
-                    match rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count() {
-                        0 => self.enter(Phase::Head(0), self.patience.head),
-                        // Empty lines before a request are ignored (RFC 9112, 2.2), and do not set the clock.
-                        empty => {
-                            self.handed += empty;
-                            self.fit = self.handed;
-                        }
+                Phase::Between => match rest {
+                    // Empty lines before a request are ignored (RFC 9112, 2.2), and do not set the clock.
+                    [b'\r', b'\n', ..] => {
+                        self.handed += 2;
+                        self.fit = self.handed;
                     }
-                }
+                    [b'\r'] => return,
+                    _ => self.enter(Phase::Head(0), self.patience.head),
+                },
                 Phase::Head(seen) => match head::read(rest, seen) {
                     Ok(Some((length, body))) => {
                         self.heads += 1;
@@ -113,11 +114,12 @@ impl<S> Guarded<S> {
                     let (here, left) = follow(body, rest);
                     self.fit += here;
                     match left {
+                        Some(Body::Chunked(Chunks::Lost)) => self.phase = Phase::Lost,
                         Some(body) => self.phase = Phase::Body(body),
                         None => self.enter(Phase::Between, self.patience.idle),
                     }
                 }
-                Phase::Refused => return,
+                Phase::Lost | Phase::Refused => return,
             }
         }
     }
@@ -181,7 +183,7 @@ impl<S: AsyncRead + Unpin> Guarded<S> {
         let mut piece = [MaybeUninit::uninit(); PIECE];
         let mut piece = ReadBuf::uninit(&mut piece);
         ready!(Pin::new(&mut self.stream).poll_read(context, &mut piece))?;
-        if self.phase != Phase::Refused {
+        if !matches!(self.phase, Phase::Lost | Phase::Refused) {
             self.forget();
             self.come.extend_from_slice(piece.filled());
         }
@@ -201,8 +203,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
                 self.hand_on(to);
                 return Poll::Ready(Ok(()));
             }
-            if self.phase == Phase::Refused {
-                return self.over(context).map(Err);
+            match self.phase {
+                Phase::Lost => {
+                    let why = "the body is not chunked as it says";
+                    return Poll::Ready(Err(io::Error::new(ErrorKind::InvalidData, why)));
+                }
+                Phase::Refused => return self.over(context).map(Err),
+                Phase::Between | Phase::Head(_) | Phase::Body(_) => {}
             }
             match self.poll_piece(context) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),

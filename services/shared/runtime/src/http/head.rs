@@ -1,8 +1,12 @@
 //! What a request's head must be like (RFC 9112), so that all who read it see the same message.
 
+use axum::http::{Uri, uri::Authority};
 use httparse::{EMPTY_HEADER, Error, Header, Request, Status};
 
 use super::{HEAD_BYTES, HEADERS, Refused, chunks::Chunks};
+
+/// A length that everybody can count to.
+const MOST_LENGTH: u64 = i64::MAX as u64;
 
 /// How a body ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +62,14 @@ fn parse(head: &[u8]) -> Result<Body, Refused> {
         let named = request.headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name));
         named.collect::<Vec<&Header<'_>>>()
     };
-    if !is_old && values("host").len() != 1 {
-        return Err(Refused::bad("a request has one Host"));
+    if request.path.is_none_or(|target| target.parse::<Uri>().is_err()) {
+        return Err(Refused::bad("the target of the request cannot be read"));
+    }
+    match values("host").as_slice() {
+        [] if is_old => {}
+        [host] if is_authority(host.value) => {}
+        [_] => return Err(Refused::bad("Host cannot be read")),
+        _ => return Err(Refused::bad("a request has one Host")),
     }
     let (length, encoding) = (values("content-length"), values("transfer-encoding"));
     match (length.as_slice(), encoding.as_slice()) {
@@ -68,17 +78,24 @@ fn parse(head: &[u8]) -> Result<Body, Refused> {
             let digits = std::str::from_utf8(length.value).ok();
             let digits =
                 digits.filter(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()));
-            let length = digits.and_then(|digits| digits.parse().ok());
-            length.map(Body::Length).ok_or(Refused::bad("Content-Length must be a number"))
+            let digits = digits.ok_or(Refused::bad("Content-Length must be a number"))?;
+            // Of what hyper cannot count to either.
+            let length = digits.parse().ok().filter(|length| *length <= MOST_LENGTH);
+            length.map(Body::Length).ok_or(Refused::bad("Content-Length is too large"))
         }
         ([], [_]) if is_old => Err(Refused::bad("HTTP/1.0 has no Transfer-Encoding")),
         ([], [encoding]) if encoding.value.eq_ignore_ascii_case(b"chunked") => {
-            Ok(Body::Chunked(Chunks::BEGIN))
+            Ok(Body::Chunked(Chunks::Begin))
         }
         ([], [_, ..]) => Err(Refused::bad("Transfer-Encoding must be chunked")),
         (_, []) => Err(Refused::bad("a request has one Content-Length")),
         (_, _) => Err(Refused::bad("a request has Content-Length or Transfer-Encoding, not both")),
     }
+}
+
+/// A host and perhaps a port.
+fn is_authority(value: &[u8]) -> bool {
+    !value.contains(&b'@') && Authority::try_from(value).is_ok()
 }
 
 #[cfg(test)]
@@ -94,7 +111,7 @@ mod tests {
         for (headers, body) in [
             ("", Body::Length(0)),
             ("content-length: 12\r\n", Body::Length(12)),
-            ("Transfer-Encoding:Chunked\r\n", Body::Chunked(Chunks::BEGIN)),
+            ("Transfer-Encoding:Chunked\r\n", Body::Chunked(Chunks::Begin)),
         ] {
             let head = format!("POST /x HTTP/1.1\r\nHost: a\r\n{headers}\r\n");
             assert_eq!(of(&format!("{head}more")), Ok(Some((head.len(), body))), "{head:?}");

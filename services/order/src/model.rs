@@ -62,6 +62,8 @@ struct Sent {
     stored: Option<(Verdict, String)>,
     /// Its sender knows the verdict.
     answered: bool,
+    /// It was taken over while somebody else still worked on it.
+    disputed: bool,
 }
 
 /// What a process goes on with; it is lost when that dies.
@@ -251,7 +253,7 @@ impl<C: Catalog> World<C> {
         };
         let key = InboxKey { sender: scope.bap.clone(), action: what.action().to_owned(), message };
         self.on_way.push((self.sent.len(), false));
-        self.sent.push(Sent { what, key, scope, order, stored: None, answered: false });
+        self.sent.push(Sent { what, key, scope, order, stored: None, answered: false, disputed: false });
         Ok(())
     }
 
@@ -477,7 +479,9 @@ impl<C: Catalog> World<C> {
             (Err(_), Who::Service(_)) | (Ok(Done::Settled(_)), _) => {
                 self.works.remove(n);
             }
-            (Err(error), Who::Gateway(..)) => return Err(format!("{op:?} fails: {error}")),
+            (Err(error), Who::Gateway(_, sent)) => {
+                self.puzzled(n, sent, || format!("{op:?} fails: {error}"))?;
+            }
             (Ok(Done::Begun(answer)), _) => {
                 let Answer::Accepted(begun) = *answer else {
                     return Err(format!("{op:?} goes on by {answer:?}"));
@@ -533,25 +537,26 @@ impl<C: Catalog> World<C> {
         match follow(order, ask, stood, self.rows.now) {
             Ok(Followed::Asks(order, ask)) => self.works[n].at = At::Asks(order, ask),
             Ok(Followed::Ends(conclusion)) => self.works[n].at = At::Ends(conclusion),
-            Err(unexpected) => self.puzzled(n, &unexpected)?,
+            Err(unexpected) => match self.works[n].who {
+                Who::Gateway(_, sent) => {
+                    self.puzzled(n, sent, || format!("nothing follows from {unexpected:?}"))?;
+                }
+                Who::Service(_) => {
+                    self.works.remove(n);
+                }
+            },
         }
         Ok(())
     }
 
-    /// The answer makes no sense: only to one that has lost its lease meanwhile.
-    fn puzzled(&mut self, n: usize, unexpected: &domain::Unexpected) -> Result<(), Broken> {
-        match &self.works[n].who {
-            Who::Service(_) => {
-                self.works.remove(n);
-            }
-            Who::Gateway(gateway, sent) => {
-                let row = self.rows.inbox.get(&self.sent[*sent].key);
-                if row.is_some_and(|row| row.is_open() && row.is_of(gateway)) {
-                    return Err(format!("{unexpected:?} stops {:?}", self.sent[*sent].key));
-                }
-                self.works[n].at = At::Start { gives_up: false };
-            }
+    /// Something should never be: only one who does not know what another has done meanwhile may find it so. A gateway
+    /// gives up then, and does not give up giving back.
+    fn puzzled(&mut self, n: usize, sent: usize, why: impl Fn() -> Broken) -> Result<(), Broken> {
+        let Sent { disputed, what, .. } = &self.sent[sent];
+        if !disputed {
+            return Err(why());
         }
+        self.works[n].at = At::Start { gives_up: matches!(what, What::Init(_) | What::Confirm(_)) };
         Ok(())
     }
 
@@ -613,6 +618,8 @@ impl<C: Catalog> World<C> {
         for key in work {
             let Some(sent) = self.sent.iter().position(|sent| sent.key == key) else { continue };
             let who = Who::Gateway(gateway.clone(), sent);
+            let on_it = |work: &Work| matches!(work.who, Who::Gateway(_, other) if other == sent);
+            self.sent[sent].disputed |= self.works.iter().any(on_it);
             if !self.works.iter().any(|work| work.who == who) {
                 self.start(who, At::Start { gives_up: false });
             }

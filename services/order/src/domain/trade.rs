@@ -138,6 +138,20 @@ impl Trade {
         }
     }
 
+    /// Decides an action again whose intent is committed. What has begun goes on, however late it is: a sale may have
+    /// been made.
+    pub fn go_on(&mut self, intent: &Intent) -> Decision {
+        let (now, hold) = (self.now, self.hold);
+        if let Intent::Confirm { order } = intent
+            && let Some(order) = self.named(order)
+            && let State::Pending { .. } = order.state
+        {
+            order.state = State::Pending { hold_until: now + hold };
+            return Decision::Accept(Next::Sell(order.clone()));
+        }
+        self.decide(intent)
+    }
+
     fn init(
         &mut self,
         message: &MessageId,
@@ -481,6 +495,18 @@ mod tests {
         assert_eq!(held.state, State::Pending { hold_until: at(10) + Duration::from_secs(900) });
         trade.orders[0].state = State::Active;
         assert!(matches!(trade.decide(&confirm(&order)), Decision::Accept(Next::AsIs(_))));
+    }
+
+    #[test]
+    fn a_confirm_that_has_begun_goes_on_when_its_hold_is_over_by_now() {
+        let mut trade = trade();
+        let order = made(&mut trade);
+        trade.orders[0].state = State::Pending { hold_until: at(10) };
+        assert!(matches!(trade.decide(&confirm(&order)), Decision::Refuse(_)));
+        let Decision::Accept(Next::Sell(held)) = trade.go_on(&confirm(&order)) else { panic!() };
+        assert_eq!(held.state, State::Pending { hold_until: at(10) + Duration::from_secs(900) });
+        trade.orders[0].state = State::Expiring { hold_until: at(10) };
+        assert!(matches!(trade.go_on(&confirm(&order)), Decision::Refuse(_)));
     }
 
     #[test]

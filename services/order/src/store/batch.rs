@@ -167,7 +167,12 @@ impl Batch {
             // Its intent was never committed: there is nothing to be undone.
             return Ok(Answer::Accepted(Begun { verdict, next: Some(Next::Fail(Refusal::failed())) }));
         }
-        let next = match self.intend(&begin.message.scope, &begin.intent)? {
+        let scope = &begin.message.scope;
+        let decision = match was_queued {
+            true => self.intend(scope, &begin.intent)?,
+            false => self.go_on(scope, &begin.intent)?,
+        };
+        let next = match decision {
             Decision::Accept(next) => next,
             Decision::Refuse(refusal) => Next::Fail(refusal),
         };

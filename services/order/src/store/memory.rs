@@ -76,10 +76,6 @@ impl Leased<InboxRow> {
     pub fn is_begun(&self) -> bool {
         self.row.status == InboxStatus::Begun
     }
-
-    pub fn is_of(&self, gateway: &GatewayId) -> bool {
-        self.row.lease.is_of(gateway)
-    }
 }
 
 impl Rows {

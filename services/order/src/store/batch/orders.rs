@@ -22,11 +22,24 @@ fn states(trade: &Trade) -> Vec<(OrderId, State)> {
 
 impl Batch {
     pub(super) fn intend(&mut self, scope: &TransactionKey, intent: &Intent) -> Result<Decision, Error> {
+        self.decided(scope, |trade| trade.decide(intent))
+    }
+
+    /// The same for an intent that is committed.
+    pub(super) fn go_on(&mut self, scope: &TransactionKey, intent: &Intent) -> Result<Decision, Error> {
+        self.decided(scope, |trade| trade.go_on(intent))
+    }
+
+    fn decided(
+        &mut self,
+        scope: &TransactionKey,
+        decide: impl FnOnce(&mut Trade) -> Decision,
+    ) -> Result<Decision, Error> {
         let room = self.loaded.room(&scope.bap);
         let trade = &mut self.loaded.trade(scope)?.trade;
         trade.room = room;
         let before = states(trade);
-        let decision = trade.decide(intent);
+        let decision = decide(trade);
         self.write_changed(scope, &before)?;
         Ok(decision)
     }

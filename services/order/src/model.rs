@@ -12,7 +12,7 @@ mod tests;
 
 pub use step::{Deed, Fate, Step, Wait, What};
 
-pub use crate::domain::{Ask, Order, Reservation, Reserved, Stood};
+pub use crate::domain::{Ask, Line, Order, Reservation, Reserved, Stood};
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -21,8 +21,8 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        self, Answer, Conclusion, Followed, GatewayId, InboxKey, Intent, Line, MarkResult, Quote, Received,
-        Reply, RequestedLine, TransactionKey, Verdict, follow,
+        self, Answer, Conclusion, Followed, GatewayId, InboxKey, Intent, MarkResult, Quote, Received, Reply,
+        RequestedLine, TransactionKey, Verdict, follow,
     },
     error::{Error, Kind},
     store::{
@@ -142,15 +142,27 @@ fn pick(n: u8, of: usize) -> Option<usize> {
     usize::from(n).checked_rem(of)
 }
 
+/// So many kWh of offer `a`, and with every third number some of offer `b` as well.
 fn quote(kwh: u8) -> Result<Quote, Broken> {
-    let broken = |e: &dyn ToString| e.to_string();
-    let quantity = Energy::from_wh(i64::from(kwh) * 1_000).map_err(|e| broken(&e))?;
-    let price_per_kwh = Money::new(parsed("0.08")?, parsed("USD")?).map_err(|e| broken(&e))?;
-    let price = price_per_kwh.times(quantity).map_err(|e| broken(&e))?;
-    let window = TimeWindow::new(parsed(DELIVERY.0)?, parsed(DELIVERY.1)?).map_err(|e| broken(&e))?;
-    let (item, offer, provider) = (parsed("i")?, parsed("a")?, parsed("p")?);
-    let line = Line { item, offer, provider, quantity, price_per_kwh, price, window };
-    Ok(Quote { provider: parsed("p")?, provider_name: "P".into(), lines: vec![line], quantity, price })
+    let mut lines = vec![line("a", kwh)?];
+    if kwh.is_multiple_of(3) {
+        lines.push(line("b", kwh / 3)?);
+    }
+    let (mut quantity, mut price) = (lines[0].quantity, lines[0].price);
+    for line in &lines[1..] {
+        quantity = quantity.checked_add(line.quantity).ok_or("too much")?;
+        price = price.plus(line.price).map_err(|e| e.to_string())?;
+    }
+    Ok(Quote { provider: parsed("p")?, provider_name: "P".into(), lines, quantity, price })
+}
+
+fn line(offer: &str, kwh: u8) -> Result<Line, Broken> {
+    let quantity = Energy::from_wh(i64::from(kwh) * Energy::KWH.wh()).map_err(|e| e.to_string())?;
+    let price_per_kwh = Money::new(parsed("0.08")?, parsed("USD")?).map_err(|e| e.to_string())?;
+    let price = price_per_kwh.times(quantity).map_err(|e| e.to_string())?;
+    let window = TimeWindow::new(parsed(DELIVERY.0)?, parsed(DELIVERY.1)?).map_err(|e| e.to_string())?;
+    let (item, offer, provider) = (parsed("i")?, parsed(offer)?, parsed("p")?);
+    Ok(Line { item, offer, provider, quantity, price_per_kwh, price, window })
 }
 
 impl<C: Catalog> World<C> {
@@ -228,8 +240,31 @@ impl<C: Catalog> World<C> {
                 }
             }
             Step::Wait(wait) => self.rows.now += self.length(wait),
+            Step::Calm(steps) => {
+                for _ in 0..steps {
+                    self.go_on()?;
+                    self.check()?;
+                }
+            }
         }
         self.check()
+    }
+
+    /// A step on which nothing goes wrong.
+    fn go_on(&mut self) -> Result<(), Broken> {
+        if !self.calls.is_empty() {
+            let call = self.calls.remove(0);
+            self.call(call, Fate::Answered)
+        } else if !self.works.is_empty() {
+            self.work(0, Fate::Answered)
+        } else if !self.on_way.is_empty() {
+            let arrived = self.on_way.remove(0);
+            self.arrive(&[arrived], 0, Fate::Answered)
+        } else if let Some((gateway, id)) = self.held.pop() {
+            self.deliver(&gateway, id, Fate::Answered)
+        } else {
+            Ok(())
+        }
     }
 
     fn length(&self, wait: Wait) -> Duration {
@@ -241,14 +276,19 @@ impl<C: Catalog> World<C> {
     }
 
     fn send(&mut self, trade: u8, what: What) -> Result<(), Broken> {
-        let scope = TransactionKey { bap: parsed("bap")?, transaction: parsed(&format!("t{}", trade % 2))? };
+        let scope = TransactionKey { bap: parsed("bap")?, transaction: parsed(&format!("t{trade}"))? };
         let message: MessageId = parsed(&format!("m{}", self.sent.len()))?;
-        let of_init = |message: &MessageId| OrderId::of_init(&scope.bap, &scope.transaction, message);
-        let inits = self.sent.iter().filter(|sent| sent.scope == scope && matches!(sent.what, What::Init(_)));
-        let made: Vec<OrderId> = inits.map(|sent| of_init(&sent.key.message)).collect();
+        let mut known: Vec<&Order> = self.rows.orders.values().filter(|order| order.scope == scope).collect();
+        known.sort_by_key(|order| std::cmp::Reverse(order.created_at));
         let order = match what {
-            What::Init(_) => Some(of_init(&message)),
-            What::Confirm(n) | What::Cancel(n) => pick(n, made.len()).map(|n| made[n]),
+            What::Init(_) => Some(OrderId::of_init(&scope.bap, &scope.transaction, &message)),
+            What::Confirm(n) | What::Cancel(n) => match pick(n, known.len()) {
+                Some(n) => Some(known[n].id),
+                None => {
+                    let mut inits = self.sent.iter().filter(|sent| sent.scope == scope);
+                    inits.find(|sent| matches!(sent.what, What::Init(_))).and_then(|sent| sent.order)
+                }
+            },
             What::Select | What::Status => None,
         };
         let key = InboxKey { sender: scope.bap.clone(), action: what.action().to_owned(), message };
@@ -355,9 +395,13 @@ impl<C: Catalog> World<C> {
         Ok(Some(match sent.what {
             What::Init(kwh) => {
                 let quote = quote(kwh)?;
-                let line = RequestedLine { item: None, offer: parsed("a")?, quantity: quote.quantity };
-                let message = sent.key.message.clone();
-                Intent::Init { message, requested: vec![line], priced: Ok(quote) }
+                let wish = |line: &Line| RequestedLine {
+                    item: None,
+                    offer: line.offer.clone(),
+                    quantity: line.quantity,
+                };
+                let requested = quote.lines.iter().map(wish).collect();
+                Intent::Init { message: sent.key.message.clone(), requested, priced: Ok(quote) }
             }
             What::Confirm(_) => Intent::Confirm { order: order() },
             What::Cancel(_) => Intent::Cancel { order: order(), reason: "cloudy".into() },

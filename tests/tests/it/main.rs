@@ -27,6 +27,7 @@ mod hostile;
 mod jsonpath;
 mod load;
 mod metrics;
+mod model;
 mod observability;
 mod pattern;
 mod programs;

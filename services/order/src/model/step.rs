@@ -31,6 +31,8 @@ pub enum Step {
     Seller(u8, Deed, Fate),
     /// Time passes.
     Wait(Wait),
+    /// So many steps on which nothing goes wrong: what has come farthest goes on first.
+    Calm(u8),
 }
 
 /// What a buyer asks for.
@@ -38,7 +40,7 @@ pub enum Step {
 pub enum What {
     /// So many kWh.
     Init(u8),
-    /// Its order of this number.
+    /// Its order of this number, the newest first.
     Confirm(u8),
     /// Likewise.
     Cancel(u8),
@@ -82,27 +84,28 @@ pub enum Wait {
 impl Step {
     /// The step of these numbers, of which the first chooses the kind.
     pub fn of([kind, n, m, fate]: [u8; 4]) -> Self {
-        let fate = match fate % 8 {
-            0..5 => Fate::Answered,
-            5 => Fate::DiedBefore,
+        let fate = match fate % 16 {
+            0..12 => Fate::Answered,
+            12..14 => Fate::DiedBefore,
             _ => Fate::DiedBehind,
         };
         let (n, m) = (n % 32, m % 32);
         match kind % 64 {
-            0..12 => Self::Send(n % 2, What::of(m)),
-            12..24 => Self::Arrive(n, 1 + m % 3, m / 8 % 2, fate),
-            24..34 => Self::Work(n, fate),
-            34..42 => Self::Call(n, fate),
-            42..46 => Self::Deliver(n, fate),
-            46..49 => Self::Repeat(n, m < 4),
-            49 => Self::Lose(n),
-            50 => Self::Kill(n % 2),
-            51 => Self::KillService,
-            52..55 => Self::Claim(n % 2),
+            0..11 => Self::Send(n % 3, What::of(m)),
+            11..26 => Self::Calm(1 + m % 12),
+            26..33 => Self::Arrive(n, 1 + m % 3, m / 8 % 2, fate),
+            33..39 => Self::Work(n, fate),
+            39..44 => Self::Call(n, fate),
+            44..47 => Self::Deliver(n, fate),
+            47..50 => Self::Repeat(n, m < 4),
+            50 => Self::Lose(n),
+            51 => Self::Kill(n % 2),
+            52 => Self::KillService,
+            53..55 => Self::Claim(n % 2),
             55 => Self::GiveUp(n),
             56..58 => Self::Sweep(fate),
-            58 => Self::Seller(n, if m < 12 { Deed::Cancel } else { Deed::Complete }, fate),
-            59..62 => Self::Wait(Wait::Lease),
+            58..60 => Self::Seller(n, if m < 16 { Deed::Cancel } else { Deed::Complete }, fate),
+            60..62 => Self::Wait(Wait::Lease),
             62 => Self::Wait(Wait::HalfHold),
             _ => Self::Wait(Wait::Hold),
         }

@@ -8,16 +8,16 @@ use proptest::prelude::*;
 
 use super::{Ask, Catalog, Order, Reservation, Reserved, Step, Stood, run};
 
-const CASES: u32 = 20_000;
+const CASES: u32 = 12_500;
 const KWH: i64 = 20;
 
 #[derive(Default)]
-struct Table(BTreeMap<OrderId, (Stood, i64)>);
+struct Table(BTreeMap<OrderId, (Stood, Order)>);
 
 impl Table {
     fn used(&self) -> i64 {
-        let taken = |(stood, wh): &(Stood, i64)| if reserved(stood) == Reserved::Free { 0 } else { *wh };
-        self.0.values().map(taken).sum()
+        let taken = self.0.values().filter(|(stood, _)| reserved(stood) != Reserved::Free);
+        taken.map(|(_, order)| order.quote.quantity.wh()).sum()
     }
 }
 
@@ -41,14 +41,14 @@ impl Catalog for Table {
             (Some(stood), _) => stood.clone(),
             (None, Ask::Sell | Ask::Return) => return None,
         };
-        self.0.insert(order.id, (next.clone(), wh));
+        self.0.insert(order.id, (next.clone(), order.clone()));
         Some(next)
     }
 
     fn reservations(&self) -> BTreeMap<OrderId, Reservation> {
-        let lots = |wh| BTreeMap::from([("a".parse().unwrap(), wh)]);
-        let row = |(id, (stood, wh)): (&OrderId, &(Stood, i64))| {
-            (*id, Reservation { status: reserved(stood), lots: lots(*wh) })
+        let row = |(id, (stood, order)): (&OrderId, &(Stood, Order))| {
+            let lots = order.quote.lines.iter().map(|line| (line.offer.clone(), line.quantity.wh()));
+            (*id, Reservation { status: reserved(stood), lots: lots.collect() })
         };
         self.0.iter().map(row).collect()
     }

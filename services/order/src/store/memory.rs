@@ -123,7 +123,14 @@ impl Rows {
             self.inbox.values().filter(|leased| leased.row.scope == *scope).for_each(|l| trade.open(&l.row));
             loaded.trades.insert(scope.clone(), trade);
         }
-        loaded.inbox = self.inbox.iter().map(|(key, leased)| (key.clone(), leased.row.clone())).collect();
+        let asked = ops.iter().filter_map(|op| match op {
+            Op::Record(record) => Some(&record.message.key),
+            Op::Begin(begin) => Some(&begin.message.key),
+            Op::Finish(finish) => Some(&finish.key),
+            Op::Send(_) | Op::Mark(_) | Op::Perform(_) | Op::Settle(_) | Op::Compose(_) => None,
+        });
+        let found = asked.filter_map(|key| Some((key.clone(), self.inbox.get(key)?.row.clone())));
+        loaded.inbox.extend(found);
         loaded
     }
 

@@ -1,16 +1,21 @@
-//! Reads invariants 1 and 2 of the design while everything goes on: all of them in one statement, so in one snapshot.
+//! Reads invariants 1 and 2 of the design while everything goes on, all of them in one statement, so in one snapshot;
+//! and follows orders along the arrows of invariant 4.
 
 use std::{
+    collections::HashMap,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
+use sea_orm::DbErr;
 use tokio::time::sleep;
 
 use super::market::Market;
 use crate::sql::Tables;
 
 const PAUSE: Duration = Duration::from_millis(500);
+/// Longer than PostgreSQL is ever away between two looks.
+const WRITTEN_LATELY: Duration = Duration::from_secs(60);
 
 /// A row for whatever breaks one.
 pub const BROKEN: &str = "
@@ -59,13 +64,50 @@ pub const BROKEN: &str = "
     FROM taken t FULL JOIN promised p ON p.order_id = t.order_id AND p.offer_id = t.offer_id
     WHERE (t.blocks, t.status) IS DISTINCT FROM (p.kwh, p.status)";
 
-/// Looks again and again, and tells the market what is left; until it is told to end.
+/// Where an order may be seen after it was seen there (design.md, section 4): every arrow, and what follows it.
+fn may_become(before: &str, after: &str) -> bool {
+    let then: &[&str] = match before {
+        "DRAFT" => return true,
+        "PENDING" => &["ACTIVE", "COMPLETED", "CANCELLING", "CANCELLED", "EXPIRING", "EXPIRED"],
+        "EXPIRING" => &["EXPIRED", "ACTIVE", "COMPLETED", "CANCELLING", "CANCELLED"],
+        "ACTIVE" => &["COMPLETED", "CANCELLING", "CANCELLED"],
+        "CANCELLING" => &["CANCELLED"],
+        _ => &[],
+    };
+    before == after || then.contains(&after)
+}
+
+/// Orders as they were seen last.
+#[derive(Debug, Default)]
+struct Seen(HashMap<String, String>);
+
+impl Seen {
+    /// Sees those that were written lately, and answers which went where there is no arrow.
+    async fn astray(&mut self, tables: &Tables) -> Result<Vec<String>, DbErr> {
+        let sql = format!(
+            "SELECT id || ' ' || status FROM orders.orders WHERE updated_at > now() - interval '{} s'",
+            WRITTEN_LATELY.as_secs()
+        );
+        let mut astray = Vec::new();
+        for row in tables.asked(&sql).await? {
+            let (id, after) = row.split_once(' ').expect("two words");
+            let before = self.0.insert(id.to_owned(), after.to_owned());
+            if before.as_ref().is_some_and(|before| !may_become(before, after)) {
+                astray.push(format!("order {id} was {before:?} and is {after}"));
+            }
+        }
+        Ok(astray)
+    }
+}
+
+/// Looks again and again, and tells the market what is left; until it is told to end. Answers how often it looked.
 pub async fn reads(tables: &Tables, market: &Market, ends: &AtomicBool) -> usize {
-    let mut looks = 0;
+    let (mut seen, mut looks) = (Seen::default(), 0);
     while !ends.load(Ordering::Relaxed) {
         // Away while PostgreSQL is.
-        if let Ok(broken) = tables.asked(BROKEN).await {
+        if let (Ok(broken), Ok(astray)) = (tables.asked(BROKEN).await, seen.astray(tables).await) {
             assert!(broken.is_empty(), "at any moment: {broken:#?}");
+            assert!(astray.is_empty(), "at any moment: {astray:#?}");
             looks += 1;
         }
         let _ = market.look(tables).await;

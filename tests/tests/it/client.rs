@@ -20,8 +20,17 @@ pub const ALPHA_PROVIDER: &str = "provider-solar-alpha";
 pub const BETA_PROVIDER: &str = "provider-solar-beta";
 
 /// Asks until the answer will do.
-pub async fn until<T, F: Future<Output = Result<T, String>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
-    let deadline = Instant::now() + PATIENCE;
+pub async fn until<T, F: Future<Output = Result<T, String>>>(what: &str, ask: impl FnMut() -> F) -> T {
+    until_within(PATIENCE, what, ask).await
+}
+
+/// The same with so much patience.
+pub async fn until_within<T, F: Future<Output = Result<T, String>>>(
+    patience: Duration,
+    what: &str,
+    mut ask: impl FnMut() -> F,
+) -> T {
+    let deadline = Instant::now() + patience;
     loop {
         match ask().await {
             Ok(found) => return found,
@@ -119,6 +128,11 @@ impl Client {
     pub fn saying(&self, name: &'static str, value: &str) -> Self {
         let headers = HeaderMap::from_iter([(HeaderName::from_static(name), value.parse().unwrap())]);
         Self { http: http().default_headers(headers).build().unwrap(), ..self.clone() }
+    }
+
+    /// The same, which waits so long for an answer.
+    pub fn waiting(&self, patience: Duration) -> Self {
+        Self { http: http().timeout(patience).build().unwrap(), ..self.clone() }
     }
 
     /// The same, from another address of this machine.

@@ -9,6 +9,7 @@ mod budget;
 mod callbacks;
 mod calls;
 mod certificates;
+mod chaos;
 mod client;
 mod collector;
 mod configuration;

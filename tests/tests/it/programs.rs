@@ -70,6 +70,16 @@ impl Program {
         assert_eq!(status.code(), Some(0), "{} ended with {status}", self.name);
     }
 
+    /// SIGSTOP: its connections stay, and nothing is answered.
+    pub fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// SIGCONT.
+    pub fn thaw(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
     /// SIGKILL.
     pub async fn kill(self) {
         self.signal(Signal::SIGKILL);
@@ -87,7 +97,7 @@ impl Program {
 }
 
 /// Where a program of this test logs.
-fn log_of(name: &str) -> PathBuf {
+pub fn log_of(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.log", std::process::id()))
 }
 
@@ -102,6 +112,16 @@ pub struct Place {
 impl Place {
     pub fn new(id: &'static str) -> Self {
         Self { id, bap: free_port().unwrap(), cds: free_port().unwrap() }
+    }
+
+    /// Where its buyer's and seller's side listens.
+    pub fn bap(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.bap).into()
+    }
+
+    /// Where its discovery listens.
+    pub fn cds(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.cds).into()
     }
 
     pub fn client(&self) -> Client {

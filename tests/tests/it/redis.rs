@@ -61,8 +61,8 @@ async fn without_redis_a_trade_completes_and_health_says_degraded() {
 }
 
 /// What happens to Redis.
-#[derive(Debug, Clone, Copy)]
-enum Fault {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
     Flushed,
     /// And back, empty.
     Killed,
@@ -73,7 +73,8 @@ enum Fault {
 }
 
 impl Fault {
-    async fn strike(self, redis: &mut RedisServer, yesterday: &[u8]) {
+    /// It begins.
+    pub async fn strike(self, redis: &mut RedisServer, yesterday: &[u8]) {
         let struck = match self {
             Self::Flushed => redis.flush(),
             Self::Killed => redis.restart(None).await,
@@ -83,7 +84,8 @@ impl Fault {
         struck.unwrap();
     }
 
-    fn end(self, redis: &RedisServer) {
+    /// It is over.
+    pub fn end(self, redis: &RedisServer) {
         match self {
             Self::Frozen => redis.thaw().unwrap(),
             Self::Flushed | Self::Killed | Self::Yesterday => {}

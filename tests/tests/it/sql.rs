@@ -1,8 +1,10 @@
 //! What the tables say.
 
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
+use std::time::Duration;
 
-use crate::client::until;
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, Statement};
+
+use crate::client::{PATIENCE, until_within};
 
 /// A look into the database of a system.
 #[derive(Debug, Clone)]
@@ -28,10 +30,7 @@ impl Tables {
 
     /// One column of text.
     pub async fn texts(&self, sql: &str) -> Vec<String> {
-        let statement =
-            Statement::from_string(DbBackend::Postgres, format!("SELECT t FROM ({sql}) AS q (t)"));
-        let rows = self.0.query_all_raw(statement).await.unwrap();
-        rows.iter().map(|row| row.try_get("", "t").unwrap()).collect()
+        self.asked(sql).await.unwrap()
     }
 
     /// available, reserved and sold kWh of an offer; guarded and counted alike.
@@ -52,9 +51,22 @@ impl Tables {
         guarded
     }
 
+    /// The same; an error when PostgreSQL is away.
+    pub async fn asked(&self, sql: &str) -> Result<Vec<String>, DbErr> {
+        let statement =
+            Statement::from_string(DbBackend::Postgres, format!("SELECT t FROM ({sql}) AS q (t)"));
+        let rows = self.0.query_all_raw(statement).await?;
+        rows.iter().map(|row| row.try_get("", "t")).collect()
+    }
+
     /// Waits until nothing is under way: no open work, no message to be sent.
     pub async fn quiet(&self) {
-        until("quiet", async || {
+        self.quiet_within(PATIENCE).await;
+    }
+
+    /// The same with so much patience.
+    pub async fn quiet_within(&self, patience: Duration) {
+        until_within(patience, "quiet", async || {
             let open = self.texts(OPEN).await;
             if open.is_empty() { Ok(()) } else { Err(open.join("\n")) }
         })

@@ -3,6 +3,7 @@
 use std::{borrow::Cow, collections::BTreeMap, error::Error, panic::AssertUnwindSafe};
 
 use axum::{
+    body::Bytes,
     extract::{FromRequest, FromRequestParts, Request, rejection::BytesRejection},
     http::{HeaderValue, StatusCode, header, request::Parts},
     middleware::Next,
@@ -155,23 +156,39 @@ impl<S: Send + Sync> FromRequest<S> for Text {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let bytes = axum::body::Bytes::from_request(request, state).await.map_err(|e: BytesRejection| {
-            if is_late(&e) {
-                return ApiError::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
-            }
-            let why = if e.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                "the body is too large"
-            } else {
-                "the body cannot be read"
-            };
-            ApiError::new(e.status(), why)
-        })?;
+        let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
         let text = String::from_utf8(bytes.into()).map_err(|e| {
             let at = e.utf8_error().valid_up_to();
             ApiError::bad_request(format!("the body is not UTF-8 at byte {at}"))
         })?;
         Ok(Self(text))
     }
+}
+
+/// A request whose body has come, within the route's limit.
+///
+/// # Errors
+/// When it does not.
+pub async fn whole(request: Request) -> Result<Request, ApiError> {
+    let (parts, body) = request.into_parts();
+    // The route's limit is among the extensions.
+    let mut coming = Request::new(body);
+    coming.extensions_mut().clone_from(&parts.extensions);
+    let bytes = Bytes::from_request(coming, &()).await.map_err(unread)?;
+    Ok(Request::from_parts(parts, bytes.into()))
+}
+
+/// Why a body was not read.
+fn unread(error: BytesRejection) -> ApiError {
+    if is_late(&error) {
+        return ApiError::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
+    }
+    let why = if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        "the body is too large"
+    } else {
+        "the body cannot be read"
+    };
+    ApiError::new(error.status(), why)
 }
 
 /// Whether a body did not come in time.

@@ -9,7 +9,10 @@ use axum::{
 use chrono::{DateTime, Utc};
 use tonic::Status;
 
-use super::who::{Needs, Who};
+use super::{
+    shed::Shed,
+    who::{Needs, Who},
+};
 use crate::{
     beckn::{Ack, ErrorBody, code, rejection},
     metrics,
@@ -17,8 +20,14 @@ use crate::{
     reply::{ApiError, json_text},
 };
 
+const BUSY_PEER: &str = "busy_peer";
+/// When who is shed may come back.
+const SHED_FOR: Duration = Duration::from_secs(1);
+
 /// Every reason, as a label.
-pub const REFUSALS: [&str; 8] = [
+pub const REFUSALS: [&str; 10] = [
+    "overload",
+    BUSY_PEER,
     "address_rate",
     "key_rate",
     "registration_rate",
@@ -32,6 +41,8 @@ pub const REFUSALS: [&str; 8] = [
 /// Why a request is not let in.
 #[derive(Debug)]
 pub(super) enum Refusal {
+    /// Too many of its class are at work.
+    Overload,
     /// Too many came from its address; after how long there may be another.
     Address(Duration),
     /// Too many came with its key.
@@ -54,6 +65,7 @@ impl Refusal {
     /// As a label, of [`REFUSALS`].
     fn word(&self) -> &'static str {
         match self {
+            Self::Overload => "overload",
             Self::Address(_) => "address_rate",
             Self::Key(_) => "key_rate",
             Self::Registration(_) => "registration_rate",
@@ -69,10 +81,15 @@ impl Refusal {
     pub fn answer(self, who: Who, now: DateTime<Utc>) -> Response {
         metrics::turned_away(self.word());
         let later = match &self {
+            Self::Overload => Some(SHED_FOR),
             Self::Address(later) | Self::Key(later) | Self::Registration(later) => Some(*later),
             _ => None,
         };
+        let shed = matches!(self, Self::Overload);
         let (status, sentence) = match self {
+            Self::Overload => {
+                (StatusCode::SERVICE_UNAVAILABLE, "too many requests are at work here, try again".to_owned())
+            }
             Self::Address(_) => {
                 (StatusCode::TOO_MANY_REQUESTS, "too many requests from this address".to_owned())
             }
@@ -108,8 +125,18 @@ impl Refusal {
         if let Some(later) = later {
             response.headers_mut().insert(header::RETRY_AFTER, whole_seconds(later).into());
         }
+        if shed {
+            response.extensions_mut().insert(Shed);
+        }
         response
     }
+}
+
+/// What a client is told when so many wait for a peer that another would only wait as well.
+pub fn busy_peer() -> ApiError {
+    metrics::turned_away(BUSY_PEER);
+    let why = "too many requests wait for the other side, try again";
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, why)
 }
 
 /// Rounded up: who waits so long is let in.
@@ -120,12 +147,15 @@ fn whole_seconds(later: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
     fn every_reason_is_a_label() {
         let now = Duration::ZERO;
         let all = [
+            Refusal::Overload,
             Refusal::Address(now),
             Refusal::Key(now),
             Refusal::Registration(now),
@@ -135,7 +165,8 @@ mod tests {
             Refusal::OtherKind(Needs::Operator),
             Refusal::Unknown(Status::unavailable("")),
         ];
-        assert_eq!(all.map(|refusal| refusal.word()), REFUSALS);
+        let words = all.iter().map(Refusal::word).chain([BUSY_PEER]);
+        assert_eq!(words.collect::<BTreeSet<_>>(), REFUSALS.into());
     }
 
     #[test]

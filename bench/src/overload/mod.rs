@@ -26,7 +26,7 @@ const CALM_AGAIN: u64 = 3;
 /// How long it may take to become calm.
 const WATCHED: Duration = Duration::from_secs(15);
 /// How long the time is of which it is said whether it was calm.
-const WINDOW: Duration = Duration::from_millis(500);
+const WINDOW: Duration = Duration::from_secs(1);
 /// How long what was acknowledged may take to be done.
 const DONE_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -123,27 +123,25 @@ fn report(name: &str, samples: &[Sample], lasted: Duration) {
     }
 }
 
-/// How long after the flood the last window began and ended in which something was shed, failed, or took too long.
+/// How long after the flood the first calm window began that another one followed: next to nothing was shed, nothing
+/// failed, and nothing took too long.
 fn calm_after(calm: &[Sample], after: &[Sample], ended: Instant) -> Option<Duration> {
     let longest = KINDS.map(|(kind, _)| (kind, spread(calm, kind).p99_us * CALM_AGAIN));
-    let windows = WATCHED.as_millis() / WINDOW.as_millis();
-    let windows = u32::try_from(windows).unwrap_or(u32::MAX);
-    let is_calm = |window: u32| {
-        let since = ended + WINDOW * window;
-        let within: Vec<Sample> = after
-            .iter()
-            .filter(|sample| sample.due >= since && sample.due < since + WINDOW)
-            .cloned()
-            .collect();
+    let is_calm = |since: Instant| {
+        let within = after.iter().filter(|sample| sample.due >= since && sample.due < since + WINDOW);
+        let within: Vec<Sample> = within.cloned().collect();
+        let others = within.iter().filter(|sample| !sample.is_acknowledged()).count();
         let soon = |(kind, longest): &(Kind, u64)| spread(&within, *kind).p99_us <= *longest;
-        within.iter().all(Sample::is_acknowledged) && longest.iter().all(soon)
+        !within.is_empty() && others * 100 <= within.len() && longest.iter().all(soon)
     };
-    let restless = (0..windows).rev().find(|window| !is_calm(*window));
-    match restless {
-        None => Some(Duration::ZERO),
-        Some(last) if last + 1 < windows => Some(WINDOW * (last + 1)),
-        Some(_) => None,
+    let mut begins = ended;
+    while begins + WINDOW * 2 <= ended + WATCHED {
+        if is_calm(begins) && is_calm(begins + WINDOW) {
+            return Some(begins - ended);
+        }
+        begins += WINDOW / 2;
     }
+    None
 }
 
 /// Waits for what was acknowledged.

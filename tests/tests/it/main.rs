@@ -29,6 +29,7 @@ mod jsonpath;
 mod load;
 mod metrics;
 mod observability;
+mod overload;
 mod pattern;
 mod programs;
 mod quantities;

@@ -5,6 +5,7 @@
 //! bench floor     the least durable writes of one trade, by pgbench on the same PostgreSQL
 //! bench compare   the cost of whole trades in two running systems, in turn
 //! bench slow      whole trades beside silent and slow sockets, and without them, in turn
+//! bench overload  ten times what can be done, in an open loop: what is shed, and what becomes of the rest
 //! bench discover  searches among 1,000 to 1,000,000 offers, in a database and a catalog service of its own
 //! ```
 //!
@@ -18,6 +19,7 @@ mod floor;
 mod local;
 mod meters;
 mod options;
+mod overload;
 mod report;
 mod run;
 mod slow;
@@ -30,7 +32,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use p2p_runtime::Env;
 
-use crate::options::{Compare, Discover, Floor, Options, Slow, Trade, USAGE};
+use crate::options::{Compare, Discover, Floor, Options, Overload, Slow, Trade, USAGE};
 
 fn main() -> ExitCode {
     p2p_runtime::use_ring();
@@ -60,6 +62,9 @@ async fn measure(arguments: Vec<String>) -> anyhow::Result<()> {
         }
         Some((command, rest)) if command == "slow" => {
             slow::slow(Slow::of(Options::parse(rest)?, &env, running.as_ref())?).await
+        }
+        Some((command, rest)) if command == "overload" => {
+            overload::overload(Overload::of(Options::parse(rest)?, &env, running.as_ref())?).await
         }
         Some((command, rest)) if command == "floor" => {
             floor::run(Floor::of(Options::parse(rest)?, &env, running.as_ref())?).await

@@ -25,12 +25,14 @@ pub const USAGE: &str =
        bench compare --other FOLDER [--rounds 6] [--concurrency 8] [--seconds 10] [--warmup 2] [--poll-ms 20]
        bench slow [--url http://127.0.0.1:4000] [--sockets 500] [--rounds 6] [--concurrency 8] [--seconds 10]
                   [--warmup 2] [--poll-ms 20] [--fill] [--catalog 127.0.0.1:50051] [--key KEY]
+       bench overload [--url http://127.0.0.1:4000] [--times 10] [--concurrency 8,16,32] [--seconds 10]
+                  [--warmup 2] [--fill] [--catalog 127.0.0.1:50051] [--key KEY]
        bench discover [--offers 1000,10000,100000,1000000] [--requests 300] [--database-url URL]
                    where a database of its own can be made: of `local up`, or alone by
                    local test -- target/release/bench discover";
 
 const SWITCHES: [&str; 1] = ["fill"];
-const VALUES: [&str; 16] = [
+const VALUES: [&str; 17] = [
     "other",
     "rounds",
     "url",
@@ -47,6 +49,7 @@ const VALUES: [&str; 16] = [
     "requests",
     "key",
     "sockets",
+    "times",
 ];
 
 /// `--name value` and `--switch`.
@@ -235,6 +238,43 @@ impl Slow {
             lasts: Duration::from_secs(options.value("seconds", 10)?),
             warmup: Duration::from_secs(options.value("warmup", 2)?),
             poll: Duration::from_millis(options.value("poll-ms", 20)?),
+            fill: to_fill(&options, env)?,
+            key: key(&options, env)?,
+        })
+    }
+}
+
+/// `bench overload`.
+#[derive(Debug)]
+pub struct Overload {
+    /// The gateway.
+    pub url: String,
+    /// How many times what can be done is asked for.
+    pub times: usize,
+    /// Requests at once whose throughput is tried, to find out what can be done.
+    pub concurrency: Vec<usize>,
+    /// How long each measurement lasts.
+    pub lasts: Duration,
+    /// Requests before the first measurement, not counted.
+    pub warmup: Duration,
+    /// Whether stock is put up first, and where the catalog service is.
+    pub fill: Option<SocketAddr>,
+    /// A client's key, where clients need one.
+    pub key: Option<Secret>,
+}
+
+impl Overload {
+    /// Of the command line, over the running system.
+    ///
+    /// # Errors
+    /// Names the option that cannot be used.
+    pub fn of(options: Options, env: &Env, running: Option<&Running>) -> anyhow::Result<Self> {
+        Ok(Self {
+            url: bap_url(&options, running)?,
+            times: options.numbers("times", "10", 100)?.first().copied().context("times")?,
+            concurrency: options.numbers("concurrency", "8,16,32", 1_000)?,
+            lasts: Duration::from_secs(options.value("seconds", 10)?),
+            warmup: Duration::from_secs(options.value("warmup", 2)?),
             fill: to_fill(&options, env)?,
             key: key(&options, env)?,
         })

@@ -22,7 +22,7 @@ use p2p_runtime::{
 };
 use uuid::Uuid;
 
-use crate::beckn;
+use crate::{access::Shed, beckn};
 
 /// Names a request of a client, in its answer, in the log, and on the way to other programs.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -63,7 +63,8 @@ pub async fn observe(request: Request, next: Next) -> Response {
         // Refused before it said which trade it belongs to.
         Kind::OfTrade | Kind::Other => arrival.begin(&known, None, Vec::new),
     };
-    if response.status().is_client_error() || response.status().is_server_error() {
+    let refused = response.status().is_client_error() || response.status().is_server_error();
+    if refused && response.extensions().get::<Shed>().is_none() {
         let _current = context.clone().attach();
         let Arrival { method, route, .. } = arrival.as_ref();
         tracing::info!(%method, route, status = response.status().as_u16(), "refused");

@@ -3,6 +3,7 @@
 use std::{borrow::Cow, collections::BTreeMap, error::Error, panic::AssertUnwindSafe};
 
 use axum::{
+    body::Bytes,
     extract::{FromRequest, FromRequestParts, Request, rejection::BytesRejection},
     http::{HeaderValue, StatusCode, header, request::Parts},
     middleware::Next,
@@ -17,6 +18,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tonic::{Code, Status};
 
 use crate::{
+    access::Who,
     beckn::{Ack, ErrorBody, code, rejection, unfit},
     named::not_found,
     observe::current_request_id,
@@ -96,10 +98,22 @@ impl ApiError {
 }
 
 impl ApiError {
-    /// The same where Beckn is spoken: a NACK, without the context, which nobody has read.
+    /// In the form of the route.
+    pub fn answer(self, who: Who, now: DateTime<Utc>) -> Response {
+        match who {
+            Who::Peer => self.into_nack(now),
+            _ => self.into_response(),
+        }
+    }
+
+    /// Where Beckn is spoken: a NACK, without the context, which nobody has read.
     pub fn into_nack(self, now: DateTime<Utc>) -> Response {
-        let ours = self.status.is_server_error() || self.status == StatusCode::TOO_MANY_REQUESTS;
-        let code = if ours { code::INTERNAL } else { code::INVALID };
+        let code = match self.status {
+            StatusCode::FORBIDDEN => code::FORBIDDEN,
+            StatusCode::TOO_MANY_REQUESTS => code::INTERNAL,
+            status if status.is_server_error() => code::INTERNAL,
+            _ => code::INVALID,
+        };
         let sentence = self.body["error"].as_str().unwrap_or_default();
         let nack = Ack::new(now, Some(ErrorBody::new(code, sentence)));
         json_text(self.status, rejection(None, nack, current_request_id()))
@@ -171,23 +185,39 @@ impl<S: Send + Sync> FromRequest<S> for Text {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let bytes = axum::body::Bytes::from_request(request, state).await.map_err(|e: BytesRejection| {
-            if is_late(&e) {
-                return ApiError::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
-            }
-            let why = if e.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                "the body is too large"
-            } else {
-                "the body cannot be read"
-            };
-            ApiError::new(e.status(), why)
-        })?;
+        let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
         let text = String::from_utf8(bytes.into()).map_err(|e| {
             let at = e.utf8_error().valid_up_to();
             ApiError::bad_request(format!("the body is not UTF-8 at byte {at}"))
         })?;
         Ok(Self(text))
     }
+}
+
+/// A request whose body has come, within the route's limit.
+///
+/// # Errors
+/// When it does not.
+pub async fn whole(request: Request) -> Result<Request, ApiError> {
+    let (parts, body) = request.into_parts();
+    // The route's limit is among the extensions.
+    let mut coming = Request::new(body);
+    coming.extensions_mut().clone_from(&parts.extensions);
+    let bytes = Bytes::from_request(coming, &()).await.map_err(unread)?;
+    Ok(Request::from_parts(parts, bytes.into()))
+}
+
+/// Why a body was not read.
+fn unread(error: BytesRejection) -> ApiError {
+    if is_late(&error) {
+        return ApiError::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
+    }
+    let why = if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        "the body is too large"
+    } else {
+        "the body cannot be read"
+    };
+    ApiError::new(error.status(), why)
 }
 
 /// Whether a body did not come in time.

@@ -6,14 +6,14 @@ use axum::{
     handler::Handler,
     http::{Method, StatusCode, Uri, header},
     middleware::{self, Next},
-    response::{IntoResponse, Response},
+    response::Response,
     routing::{MethodRouter, delete, get, post, put},
 };
 
 use tokio::sync::Semaphore;
 
 use crate::{
-    access::{Who, admit},
+    access::{Class, Who, admit, work},
     app::App,
     bap,
     beckn::Action,
@@ -36,13 +36,21 @@ struct Route {
     method: Method,
     path: &'static str,
     who: Who,
+    /// Among whom it is at work; none: it is never shed.
+    class: Option<Class>,
     most_bytes: usize,
     to: MethodRouter<App>,
 }
 
 impl Route {
     fn new(method: Method, path: &'static str, who: Who, to: MethodRouter<App>) -> Self {
-        Self { method, path, who, most_bytes: BODY_BYTES, to }
+        let class = match who {
+            Who::Client | Who::Provider | Who::Newcomer => Some(Class::Api),
+            Who::Peer => Some(Class::Actions),
+            // Who looks after a system that has too much to do gets in. Strangers read the catalog one at a time.
+            Who::Probe | Who::Operator | Who::Anyone => None,
+        };
+        Self { method, path, who, class, most_bytes: BODY_BYTES, to }
     }
 
     fn get<T: 'static>(path: &'static str, who: Who, handler: impl Handler<T, App>) -> Self {
@@ -61,6 +69,11 @@ impl Route {
         Self::new(Method::DELETE, path, who, delete(handler))
     }
 
+    /// At work among these.
+    fn among(self, class: Class) -> Self {
+        Self { class: Some(class), ..self }
+    }
+
     /// Brings a catalog, or many blocks.
     fn with_catalog(self) -> Self {
         Self { most_bytes: CATALOG_BYTES, ..self }
@@ -68,20 +81,27 @@ impl Route {
 
     /// Behind its gate. The gate is of the route alone: what matches no route, or no method, is 404 or 405 to anybody.
     fn gated(self, app: &App) -> MethodRouter<App> {
-        let (gated, who) = (app.clone(), self.who);
-        let gate = move |request: Request, next: Next| admit(gated.clone(), who, request, next);
-        let (app, most) = (app.clone(), self.most_bytes);
+        let (who, class, most) = (self.who, self.class, self.most_bytes);
+        let (at_gate, at_length, at_work) = (app.clone(), app.clone(), app.clone());
+        let gate = move |request: Request, next: Next| admit(at_gate.clone(), who, class, request, next);
         let fits = move |request: Request, next: Next| {
-            let app = app.clone();
+            let app = at_length.clone();
             async move {
                 match no_longer_than(most, request, next).await {
                     Ok(response) => response,
-                    Err(error) if who == Who::Peer => error.into_nack(app.clock.now()),
-                    Err(error) => error.into_response(),
+                    Err(error) => error.answer(who, app.clock.now()),
                 }
             }
         };
-        self.to
+        let served = match class {
+            Some(class) => {
+                let work =
+                    move |request: Request, next: Next| work(at_work.clone(), who, class, request, next);
+                self.to.route_layer(middleware::from_fn(work))
+            }
+            None => self.to,
+        };
+        served
             .route_layer(DefaultBodyLimit::max(most))
             .route_layer(middleware::from_fn(fits))
             .route_layer(middleware::from_fn(gate))
@@ -171,13 +191,13 @@ fn prosumer_routes() -> Vec<Route> {
 fn cds_routes() -> Vec<Route> {
     vec![
         Route::get("/health", Who::Probe, health::cds),
-        action("/discover", Who::Peer, Action::Discover),
+        action("/discover", Who::Peer, Action::Discover).among(Class::Cds),
         Route::get("/catalog", Who::Anyone, cds::catalog),
-        Route::post("/sync/provider", Who::Operator, cds::sync::provider),
-        Route::post("/sync/item", Who::Operator, cds::sync::item),
-        Route::post("/sync/offer", Who::Operator, cds::sync::offer),
-        Route::delete("/sync/offer/{id}", Who::Operator, cds::sync::withdraw_offer),
-        Route::post("/sync/blocks", Who::Operator, cds::sync::blocks).with_catalog(),
+        Route::post("/sync/provider", Who::Operator, cds::sync::provider).among(Class::Cds),
+        Route::post("/sync/item", Who::Operator, cds::sync::item).among(Class::Cds),
+        Route::post("/sync/offer", Who::Operator, cds::sync::offer).among(Class::Cds),
+        Route::delete("/sync/offer/{id}", Who::Operator, cds::sync::withdraw_offer).among(Class::Cds),
+        Route::post("/sync/blocks", Who::Operator, cds::sync::blocks).among(Class::Cds).with_catalog(),
     ]
 }
 
@@ -253,5 +273,5 @@ fn callback(path: &'static str, who: Who, action: Action) -> Route {
     let serve = move |State(app): State<App>, MessageText(body): MessageText| async move {
         bap::callback::receive(app, action, body).await
     };
-    Route::post(path, who, serve)
+    Route::post(path, who, serve).among(Class::Callbacks)
 }

@@ -4,6 +4,8 @@ use std::{collections::BTreeSet, net::IpAddr, num::NonZeroU32, str::FromStr};
 
 use p2p_runtime::{Env, EnvError, Mode, Reach, Secret};
 
+use super::shed::AtOnce;
+
 const OPERATOR_KEY: &str = "OPERATOR_KEY";
 const SHORTEST_OPERATOR_KEY: usize = 32;
 /// A key of fewer different characters was typed, not made.
@@ -39,6 +41,8 @@ pub struct Config {
     pub operator_key: Option<Secret>,
     /// How often one may ask.
     pub rates: Rates,
+    /// How many requests may be at work at once.
+    pub at_once: AtOnce,
 }
 
 /// How often one may ask; none: as often as one likes.
@@ -67,6 +71,7 @@ impl Config {
             auth: env.value("AUTH", usual)?,
             operator_key: env.secret(OPERATOR_KEY)?,
             rates: Rates::from_env(env, mode, reach)?,
+            at_once: AtOnce::from_env(env)?,
         };
         match config.auth {
             Auth::Off if reach == Reach::Network => {

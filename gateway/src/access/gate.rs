@@ -17,16 +17,17 @@ use super::{
     key::{KeyId, Kind, Presented},
     limits::Holder,
     refusal::Refusal,
+    shed::Class,
     who::{Needs, Who},
 };
-use crate::{app::App, peers::FromOurselves};
+use crate::{app::App, peers::FromOurselves, reply::whole};
 
 const SCHEME: &str = "Bearer ";
 
 /// Lets a request in, or answers it.
-pub async fn admit(app: App, who: Who, mut request: Request, next: Next) -> Response {
+pub async fn admit(app: App, who: Who, class: Option<Class>, mut request: Request, next: Next) -> Response {
     let from = address::of(&request);
-    let admitted = match app.access.within_limits(who, from) {
+    let admitted = match app.access.within_limits(who, from).and_then(|()| app.access.has_room(class)) {
         Ok(()) if who == Who::Peer => is_peer(&app, from, request.extensions()).await,
         Ok(()) => app.access.caller(who, request.headers()).await,
         Err(refusal) => Err(refusal),
@@ -39,6 +40,18 @@ pub async fn admit(app: App, who: Who, mut request: Request, next: Next) -> Resp
             next.run(request).await
         }
         Err(refusal) => refusal.answer(who, app.clock.now()),
+    }
+}
+
+/// Serves a request that was let in, if there is a place for it once its body is there: who is slow to send one has none.
+pub async fn work(app: App, who: Who, class: Class, request: Request, next: Next) -> Response {
+    let request = match whole(request).await {
+        Ok(request) => request,
+        Err(error) => return error.answer(who, app.clock.now()),
+    };
+    match app.access.rooms.enter(class) {
+        Some(place) => place.hold(next.run(request)).await,
+        None => Refusal::Overload.answer(who, app.clock.now()),
     }
 }
 
@@ -71,6 +84,14 @@ impl Access {
         match who {
             Who::Newcomer => self.limits.registration(from).map_err(Refusal::Registration),
             _ => Ok(()),
+        }
+    }
+
+    /// Before anything is asked about it, or read of it: to shed costs next to nothing.
+    fn has_room(&self, class: Option<Class>) -> Result<(), Refusal> {
+        match class {
+            Some(class) if !self.rooms.have_one(class) => Err(Refusal::Overload),
+            Some(_) | None => Ok(()),
         }
     }
 

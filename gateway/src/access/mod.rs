@@ -13,23 +13,25 @@ mod key;
 mod keys;
 mod limits;
 mod refusal;
+mod shed;
 mod shown;
 mod who;
 
 pub use caller::{Buyer, Seller};
 pub use config::{Auth, Config};
-pub use gate::admit;
+pub use gate::{admit, work};
 pub use issue::{Issued, new_client};
 pub use key::{KeyId, Kind};
 pub use keys::Keys;
-pub use refusal::REFUSALS;
+pub use refusal::{REFUSALS, busy_peer};
+pub use shed::{Class, Shed, leave};
 pub use shown::{KeyPage, Revoked, shown_once};
 pub use who::Who;
 
 use p2p_proto::order::key_service_client::KeyServiceClient;
 use p2p_runtime::grpc::DeadlineChannel;
 
-use self::{address::Ours, digest::Digest, limits::Limits};
+use self::{address::Ours, digest::Digest, limits::Limits, shed::Rooms};
 
 /// Decides who may act.
 pub struct Access {
@@ -38,6 +40,7 @@ pub struct Access {
     /// The keys of sellers and clients.
     pub keys: Keys,
     limits: Limits,
+    rooms: Rooms,
     ours: Ours,
 }
 
@@ -49,6 +52,7 @@ impl Access {
             operator: config.operator_key.as_ref().map(|key| Digest::of(key.expose())),
             keys: Keys::new(service),
             limits: Limits::new(&config.rates),
+            rooms: Rooms::new(&config.at_once),
             ours: Ours::of(own_uris),
         }
     }

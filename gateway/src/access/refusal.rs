@@ -4,21 +4,25 @@ use std::{net::IpAddr, time::Duration};
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use chrono::{DateTime, Utc};
 use tonic::Status;
 
-use super::who::{Needs, Who};
-use crate::{
-    beckn::{Ack, ErrorBody, code, rejection},
-    metrics,
-    observe::current_request_id,
-    reply::{ApiError, json_text},
+use super::{
+    shed::Shed,
+    who::{Needs, Who},
 };
+use crate::{metrics, reply::ApiError};
+
+const BUSY_PEER: &str = "busy_peer";
+/// When who is shed may come back.
+const SHED_FOR: Duration = Duration::from_secs(1);
 
 /// Every reason, as a label.
-pub const REFUSALS: [&str; 8] = [
+pub const REFUSALS: [&str; 10] = [
+    "overload",
+    BUSY_PEER,
     "address_rate",
     "key_rate",
     "registration_rate",
@@ -32,6 +36,8 @@ pub const REFUSALS: [&str; 8] = [
 /// Why a request is not let in.
 #[derive(Debug)]
 pub(super) enum Refusal {
+    /// Too many of its class are at work.
+    Overload,
     /// Too many came from its address; after how long there may be another.
     Address(Duration),
     /// Too many came with its key.
@@ -54,6 +60,7 @@ impl Refusal {
     /// As a label, of [`REFUSALS`].
     fn word(&self) -> &'static str {
         match self {
+            Self::Overload => "overload",
             Self::Address(_) => "address_rate",
             Self::Key(_) => "key_rate",
             Self::Registration(_) => "registration_rate",
@@ -69,10 +76,15 @@ impl Refusal {
     pub fn answer(self, who: Who, now: DateTime<Utc>) -> Response {
         metrics::turned_away(self.word());
         let later = match &self {
+            Self::Overload => Some(SHED_FOR),
             Self::Address(later) | Self::Key(later) | Self::Registration(later) => Some(*later),
             _ => None,
         };
+        let shed = matches!(self, Self::Overload);
         let (status, sentence) = match self {
+            Self::Overload => {
+                (StatusCode::SERVICE_UNAVAILABLE, "too many requests are at work here, try again".to_owned())
+            }
             Self::Address(_) => {
                 (StatusCode::TOO_MANY_REQUESTS, "too many requests from this address".to_owned())
             }
@@ -91,16 +103,9 @@ impl Refusal {
             }
             Self::WrongKey => (StatusCode::UNAUTHORIZED, "the key is not valid".to_owned()),
             Self::OtherKind(needs) => (StatusCode::FORBIDDEN, format!("this needs {} key", needs.whose())),
-            Self::Unknown(status) => return ApiError::from(status).into_response(),
+            Self::Unknown(status) => return ApiError::from(status).answer(who, now),
         };
-        let mut response = match who {
-            Who::Peer => {
-                let code = if later.is_some() { code::INTERNAL } else { code::FORBIDDEN };
-                let nack = Ack::new(now, Some(ErrorBody::new(code, sentence)));
-                json_text(status, rejection(None, nack, current_request_id()))
-            }
-            _ => ApiError::new(status, sentence).into_response(),
-        };
+        let mut response = ApiError::new(status, sentence).answer(who, now);
         if status == StatusCode::UNAUTHORIZED {
             let scheme = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
@@ -108,8 +113,18 @@ impl Refusal {
         if let Some(later) = later {
             response.headers_mut().insert(header::RETRY_AFTER, whole_seconds(later).into());
         }
+        if shed {
+            response.extensions_mut().insert(Shed);
+        }
         response
     }
+}
+
+/// What a client is told when so many wait for a peer that another would only wait as well.
+pub fn busy_peer() -> ApiError {
+    metrics::turned_away(BUSY_PEER);
+    let why = "too many requests wait for the other side, try again";
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, why)
 }
 
 /// Rounded up: who waits so long is let in.
@@ -120,12 +135,15 @@ fn whole_seconds(later: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
     fn every_reason_is_a_label() {
         let now = Duration::ZERO;
         let all = [
+            Refusal::Overload,
             Refusal::Address(now),
             Refusal::Key(now),
             Refusal::Registration(now),
@@ -135,7 +153,8 @@ mod tests {
             Refusal::OtherKind(Needs::Operator),
             Refusal::Unknown(Status::unavailable("")),
         ];
-        assert_eq!(all.map(|refusal| refusal.word()), REFUSALS);
+        let words = all.iter().map(Refusal::word).chain([BUSY_PEER]);
+        assert_eq!(words.collect::<BTreeSet<_>>(), REFUSALS.into());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::callback::BuyerParts;
 use crate::{
-    access::Buyer,
+    access::{Buyer, busy_peer},
     app::App,
     beckn::{Action, Context, PeerAnswer},
     exchange::Sent,
@@ -172,6 +172,7 @@ impl App {
         let body = raw(&Request { context: &context, message: &outgoing.message })?.get().to_owned();
         let base = bpp.map_or(us.cds_uri.as_str(), |(_, uri)| uri);
         let uri = format!("{}/{}", base.trim_end_matches('/'), outgoing.action);
+        let turn = self.peers.turn(&uri).ok_or_else(busy_peer)?;
         let request = SendRequest {
             gateway: Some(self.exchange.gateway()?),
             bap_id: us.bap_id.to_string(),
@@ -212,7 +213,7 @@ impl App {
             attempts: 0,
         };
         let message_id = sent.message_id.clone();
-        let ack = acknowledgement(self.exchange.make_request(sent).await)?;
+        let ack = acknowledgement(self.exchange.make_request(sent, turn).await)?;
         Ok(Made::Answered(message_id, ack))
     }
 }

@@ -20,9 +20,10 @@ use super::{
     mark::{dead, delivered, retry},
 };
 use crate::{
+    access::leave,
     beckn::{ErrorBody, PeerAnswer, code},
     metrics,
-    peers::{Answered, PeerError},
+    peers::{Answered, PeerError, Turn},
     transaction::Step,
 };
 
@@ -145,8 +146,10 @@ impl Exchange {
         self.marks.push_callback(callback, mark);
     }
 
-    /// Makes a request whose client waits for the answer. It goes on when the client has gone away.
-    pub async fn make_request(&self, sent: Sent) -> Result<Answered, PeerError> {
+    /// Makes a request whose client waits for the answer, and is not at work meanwhile. It goes on when the client has gone
+    /// away.
+    pub async fn make_request(&self, sent: Sent, turn: Turn) -> Result<Answered, PeerError> {
+        leave();
         let (answer, answered) = oneshot::channel();
         let (exchange, uri) = (self.clone(), sent.uri.clone());
         self.tasks.spawn(async move {
@@ -161,6 +164,7 @@ impl Exchange {
                 // Nobody may be waiting any more.
                 let _ = answer.send(answered);
             }
+            drop(turn);
         });
         answered.await.unwrap_or(Err(PeerError::Stopped(uri)))
     }
@@ -241,8 +245,10 @@ fn again_or_dead(sent: Sent, retry_after: Option<Duration>, why: String, repeats
     let attempts = sent.attempts + 1;
     match SCHEDULE.get(sent.attempts).filter(|_| sent.attempts < repeats) {
         Some(pause) => {
-            let pause =
-                retry_after.map_or(jittered(*pause), |asked| asked.clamp(SCHEDULE[0], LONGEST_RETRY_AFTER));
+            // Who always asks for a second does not use up all attempts within seconds.
+            let least = SCHEDULE[sent.attempts.saturating_sub(1)];
+            let within = |asked: Duration| asked.min(LONGEST_RETRY_AFTER).max(least);
+            let pause = retry_after.map_or(jittered(*pause), within);
             tracing::info!(
                 action,
                 message_id,

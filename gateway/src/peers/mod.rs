@@ -36,7 +36,7 @@ use p2p_runtime::{
     Reach, RequestId, Tasks,
     trace::{self, KeyValue, SpanKind},
 };
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tower::ServiceExt;
 use url::Url;
 
@@ -132,19 +132,37 @@ pub struct Peers {
     allow: Arc<Allow>,
     /// None when only programs of this machine reach us.
     senders: Option<Arc<Senders>>,
-    per_peer: usize,
+    at_once: PerPeer,
     peers: Arc<Mutex<HashMap<String, Arc<Peer>>>>,
     own: Arc<Own>,
     tasks: Tasks,
 }
 
+/// How many calls of one peer there may be.
+#[derive(Debug, Clone, Copy)]
+pub struct PerPeer {
+    /// Under way at once.
+    pub calls: usize,
+    /// Under way or waiting, of those that a client waits for.
+    pub turns: usize,
+}
+
+/// A call of a peer for a client, under way or waiting.
+#[derive(Debug)]
+pub struct Turn {
+    _peer: Arc<Peer>,
+    _turn: OwnedSemaphorePermit,
+}
+
 /// One host and port.
+#[derive(Debug)]
 struct Peer {
     /// At most so many at once.
     calls: Semaphore,
     /// One at a time while it fails.
     probe: Semaphore,
     failing: AtomicBool,
+    turns: Arc<Semaphore>,
 }
 
 struct Own {
@@ -165,7 +183,7 @@ impl Peers {
     ///
     /// # Errors
     /// When no client can be built.
-    pub fn new(us: &Identity, config: &PeerConfig, per_peer: usize, tasks: &Tasks) -> anyhow::Result<Self> {
+    pub fn new(us: &Identity, config: &PeerConfig, at_once: PerPeer, tasks: &Tasks) -> anyhow::Result<Self> {
         let places = |uris: &[&String]| uris.iter().filter_map(|uri| target::place(uri)).collect();
         let hosts: HashSet<String> = places(&us.own_uris.iter().collect::<Vec<_>>());
         let mut written: HashSet<String> = places(&[&us.bap_uri, &us.bpp_uri, &us.cds_uri]);
@@ -183,7 +201,7 @@ impl Peers {
             ours: client(Judge::Own)?,
             allow,
             senders,
-            per_peer,
+            at_once,
             peers: Arc::default(),
             own: Arc::new(Own { hosts, written, routers: OnceLock::new() }),
             tasks: tasks.clone(),
@@ -225,6 +243,13 @@ impl Peers {
         target::place(uri).is_some_and(|place| self.own.hosts.contains(&place))
     }
 
+    /// A turn of a client's request to this address; none when too many wait for it already.
+    pub fn turn(&self, uri: &str) -> Option<Turn> {
+        let peer = self.peer(&target::place(uri).unwrap_or_default());
+        let turn = Arc::clone(&peer.turns).try_acquire_owned().ok()?;
+        Some(Turn { _peer: peer, _turn: turn })
+    }
+
     /// POSTs JSON and reads the answer. At most so many to one host and port at once, and one at a time while it
     /// fails.
     ///
@@ -242,7 +267,9 @@ impl Peers {
         };
         let answered = self.send_or_serve(&url, &host, body);
         let answered = trace::within("POST", SpanKind::Client, || attributes(&url), answered).await;
-        let failed = answered.as_ref().map_or(true, |answer| answer.status.is_server_error());
+        // Who says when to come back is well, and has too much to do: what it takes, it takes soon.
+        let fails = |answer: &Answered| answer.status.is_server_error() && answer.retry_after.is_none();
+        let failed = answered.as_ref().map_or(true, fails);
         peer.failing.store(failed, Ordering::Relaxed);
         answered
     }
@@ -269,9 +296,10 @@ impl Peers {
             peers.retain(|_, peer| Arc::strong_count(peer) > 1);
         }
         let new = || Peer {
-            calls: Semaphore::new(self.per_peer),
+            calls: Semaphore::new(self.at_once.calls),
             probe: Semaphore::new(1),
             failing: AtomicBool::new(false),
+            turns: Arc::new(Semaphore::new(self.at_once.turns)),
         };
         peers.entry(host.to_owned()).or_insert_with(|| Arc::new(new())).clone()
     }

@@ -143,10 +143,10 @@ async fn a_redirection_is_not_followed() {
 async fn a_receiver_that_says_when_is_asked_then_within_bounds() {
     let system = watched().await;
     let later = |seconds: &str| Manner::Says(429, format!("retry-after: {seconds}\r\n"));
-    let busy = [later("7"), later("0"), later("999999"), Manner::Says(503, "retry-after: 20\r\n".into())];
+    let busy = [later("7"), later("0"), later("999999"), Manner::Says(503, "retry-after: 40\r\n".into())];
     let receiver = Receiver::answering(busy, Manner::status(200)).await;
     select_for(&system, &receiver).await;
-    for (attempt, seconds) in [(1, 7), (2, 1), (3, 60 * 60), (4, 20)] {
+    for (attempt, seconds) in [(1, 7), (2, 1), (3, 60 * 60), (4, 40)] {
         let pause = failed(&system.tables, &receiver, attempt).await;
         assert_eq!(pause, Duration::from_secs(seconds), "after attempt {attempt}");
         hasten(&system.tables, &receiver).await;

@@ -30,6 +30,7 @@ mod load;
 mod metrics;
 mod model;
 mod observability;
+mod overload;
 mod pattern;
 mod programs;
 mod quantities;

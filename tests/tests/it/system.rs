@@ -32,6 +32,8 @@ pub struct Setup {
     pub callback_per_peer: &'static str,
     /// ORDER_HOLD_SECONDS.
     pub hold_seconds: &'static str,
+    /// API_AT_ONCE, ACTIONS_AT_ONCE, CALLBACKS_AT_ONCE and CDS_AT_ONCE.
+    pub at_once: [&'static str; 4],
     /// RECONCILE_INTERVAL_SECONDS.
     pub reconcile_seconds: &'static str,
     pub redis: Redis,
@@ -55,6 +57,8 @@ impl Default for Setup {
             callback_delay: "10",
             callback_per_peer: "64",
             hold_seconds: "900",
+            // A busy machine is slow, and few tests are about overload.
+            at_once: ["1000"; 4],
             reconcile_seconds: "60",
             redis: Redis::Here,
             calls: None,
@@ -64,7 +68,7 @@ impl Default for Setup {
 }
 
 /// GATEWAY_ID is the first.
-type Variables = [(&'static str, String); 23];
+type Variables = [(&'static str, String); 27];
 
 fn environment(variables: &Variables) -> Env {
     Env::of(variables.each_ref().map(|(name, value)| (*name, value.as_str())))
@@ -141,6 +145,7 @@ impl System {
             Some(calls) => calls.on_the_way_to(service).await.to_string(),
             None => service.to_string(),
         };
+        let [api, actions, callbacks, of_cds] = setup.at_once.map(str::to_owned);
         let [peers, dns, certificates, listens, auth, operator] = setup.more.clone();
         let variables = [
             ("GATEWAY_ID", "first".to_owned()),
@@ -156,6 +161,10 @@ impl System {
             ("CDS_URI", cds_uri.clone()),
             ("CALLBACK_DELAY", setup.callback_delay.into()),
             ("CALLBACK_PER_PEER", setup.callback_per_peer.into()),
+            ("API_AT_ONCE", api),
+            ("ACTIONS_AT_ONCE", actions),
+            ("CALLBACKS_AT_ONCE", callbacks),
+            ("CDS_AT_ONCE", of_cds),
             ("ORDER_HOLD_SECONDS", setup.hold_seconds.into()),
             ("SWEEP_INTERVAL_SECONDS", "1".into()),
             ("RECONCILE_INTERVAL_SECONDS", setup.reconcile_seconds.into()),

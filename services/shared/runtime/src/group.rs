@@ -105,6 +105,11 @@ async fn write<C: Commit>(
         if received == 0 {
             return;
         }
+        // Who has given up was told that nothing is known to be committed, and costs nothing more.
+        waiting.retain(|(_, (_, caller))| !caller.is_closed());
+        if waiting.is_empty() {
+            continue;
+        }
         let (operations, callers): (Vec<_>, Vec<_>) = waiting.drain(..).unzip();
         let (served, callers): (Vec<_>, Vec<_>) = callers.into_iter().unzip();
         let group = trace::shared("group commit", &served);
@@ -149,9 +154,10 @@ mod tests {
     use std::{
         ops::Range,
         sync::{Arc, Mutex},
+        time::Duration,
     };
 
-    use tokio::sync::Semaphore;
+    use tokio::{sync::Semaphore, time::timeout};
 
     use super::*;
 
@@ -263,6 +269,21 @@ mod tests {
         tasks.drained().await;
         assert_eq!(answer, Ok(2));
         assert_eq!(writer.submit(2).await, Err(Broken::Stopped));
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_any_more_is_not_written() {
+        let doubling = Doubling::new();
+        let (tasks, stop) = (Tasks::new(), Stop::new());
+        let writer = Writer::start("doubling", doubling.clone(), &tasks, stop.clone());
+        // The first is under way, whoever waits; the second has not been begun.
+        let given_up = |n| timeout(Duration::from_millis(20), writer.submit(n));
+        assert!(given_up(1).await.is_err() && given_up(2).await.is_err());
+        doubling.permits.add_permits(2);
+        assert_eq!(writer.submit(3).await, Ok(6));
+        assert_eq!(doubling.committed.lock().unwrap().concat(), [1, 3]);
+        stop.cancel();
+        tasks.drained().await;
     }
 
     #[tokio::test]

@@ -33,7 +33,7 @@ use tonic::service::Routes;
 use self::{
     health::Readiness,
     incoming::incoming,
-    limits::{AGE, DeadlineServer, USUAL},
+    limits::{AGE, BoundedServer, USUAL},
     measured::MeasuredServer,
     traced::TracedServer,
 };
@@ -67,7 +67,7 @@ pub async fn serve(
         .layer(MeasuredServer)
         .layer(between.admission())
         .layer(TracedServer)
-        .layer(DeadlineServer(USUAL))
+        .layer(BoundedServer::new(USUAL))
         .add_routes(routes)
         .serve_with_incoming_shutdown(incoming(listener), stop.clone().cancelled_owned());
     unless_stalled(&stop, server).await?;

@@ -3,11 +3,15 @@
 use std::{
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use tokio::time::timeout;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
 use tonic::{
     Status,
     codegen::{
@@ -29,6 +33,10 @@ pub const MOST_ANSWER: usize = 32 * 1024 * 1024;
 const METADATA: u32 = 16 * 1024;
 /// Most calls at once on one connection.
 const CALLS: u32 = 1_024;
+/// Most calls at work at once, of all connections: more would only wait for the database, and longer than their callers do.
+const AT_WORK: usize = 512;
+/// What is answered however many calls are at work.
+const ALWAYS: [&str; 2] = ["/grpc.health.", "/grpc.reflection."];
 pub(super) const CONNECTIONS: Connections = Connections { most: 1_024, per_peer: 0 };
 /// A connection on which nothing is heard for so long is asked for a sign of life, and has so long to give it.
 pub(super) const KEEPALIVE: Duration = Duration::from_secs(20);
@@ -56,26 +64,47 @@ pub(super) fn server(age: Duration) -> Server {
         .timeout(LONGEST)
 }
 
-/// Gives calls a deadline that have none: this one.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct DeadlineServer(pub Duration);
+/// Takes so many calls at once, and gives those a deadline that have none: this one.
+#[derive(Debug, Clone)]
+pub(super) struct BoundedServer {
+    usual: Duration,
+    places: Arc<Semaphore>,
+}
 
-impl<S> Layer<S> for DeadlineServer {
-    type Service = InTime<S>;
-
-    fn layer(&self, inner: S) -> InTime<S> {
-        InTime { inner, usual: self.0 }
+impl BoundedServer {
+    pub fn new(usual: Duration) -> Self {
+        Self { usual, places: Arc::new(Semaphore::new(AT_WORK)) }
     }
 }
 
-/// A server whose calls end in time.
-#[derive(Debug, Clone)]
-pub(super) struct InTime<S> {
-    inner: S,
-    usual: Duration,
+impl<S> Layer<S> for BoundedServer {
+    type Service = Bounded<S>;
+
+    fn layer(&self, inner: S) -> Bounded<S> {
+        Bounded { inner, usual: self.usual, places: Arc::clone(&self.places) }
+    }
 }
 
-impl<S, B, R> Service<Request<B>> for InTime<S>
+/// A server whose calls are so many at most, and end in time.
+#[derive(Debug, Clone)]
+pub(super) struct Bounded<S> {
+    inner: S,
+    usual: Duration,
+    places: Arc<Semaphore>,
+}
+
+impl<S> Bounded<S> {
+    /// A place for a call, if it needs one.
+    fn place(&self, path: &str) -> Result<Option<OwnedSemaphorePermit>, Status> {
+        if ALWAYS.iter().any(|service| path.starts_with(service)) {
+            return Ok(None);
+        }
+        let too_many = |_none| Status::unavailable("too many calls are at work");
+        Arc::clone(&self.places).try_acquire_owned().map(Some).map_err(too_many)
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for Bounded<S>
 where
     S: Service<Request<B>, Response = Response<R>>,
     S::Future: Send + 'static,
@@ -92,8 +121,13 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let has_one = request.headers().contains_key("grpc-timeout");
         let within = if has_one || LONG.contains(&request.uri().path()) { LONGEST } else { self.usual };
+        let place = match self.place(request.uri().path()) {
+            Ok(place) => place,
+            Err(too_many) => return Box::pin(async { Err(too_many.into()) }),
+        };
         let answer = self.inner.call(request);
         Box::pin(async move {
+            let _place = place;
             match timeout(within, answer).await {
                 Ok(answered) => answered.map_err(Into::into),
                 Err(_late) => Err(Status::deadline_exceeded("the call took too long").into()),
@@ -121,7 +155,7 @@ mod tests {
         if let Some(deadline) = deadline {
             request = request.header("grpc-timeout", deadline);
         }
-        let mut server = DeadlineServer(Duration::from_millis(10)).layer(never);
+        let mut server = BoundedServer::new(Duration::from_millis(10)).layer(never);
         server.call(request.body(()).unwrap()).await
     }
 
@@ -133,6 +167,22 @@ mod tests {
         for (path, deadline) in [(usual, Some("1H")), (LONG[0], None), (LONG[1], None)] {
             assert!(timeout(Duration::from_millis(100), ended(path, deadline)).await.is_err(), "{path}");
         }
+    }
+
+    #[tokio::test]
+    async fn so_many_calls_are_at_work_and_health_is_told_beside_them() {
+        let never = service_fn(|_: Request<()>| std::future::pending::<Result<Response<()>, Infallible>>());
+        let layer = BoundedServer::new(Duration::from_millis(10));
+        // All connections of a server share its places.
+        let mut one = layer.layer(never);
+        let mut other = layer.layer(never);
+        let call = |path: &str| Request::builder().uri(path).body(()).unwrap();
+        let at_work: Vec<_> = (0..AT_WORK).map(|_| one.call(call("/p2p.order.v1.KeyService/List"))).collect();
+        let code = |answer: Result<Response<()>, StdError>| Status::from_error(answer.unwrap_err()).code();
+        assert_eq!(code(other.call(call("/p2p.order.v1.KeyService/List")).await), Code::Unavailable);
+        assert_eq!(code(other.call(call("/grpc.health.v1.Health/Check")).await), Code::DeadlineExceeded);
+        drop(at_work);
+        assert_eq!(code(other.call(call("/p2p.order.v1.KeyService/List")).await), Code::DeadlineExceeded);
     }
 
     #[test]

@@ -38,6 +38,10 @@ impl Exchange {
         if let Err(invalid) = self.can_be_called(&envelope) {
             return self.unreadable(invalid);
         }
+        #[cfg(feature = "planted-bugs")]
+        if let Some(answer) = self.acknowledged_before(action, &envelope, &body) {
+            return answer;
+        }
         let context = in_trade(&envelope.context.transaction_id, || facts(&envelope.context));
         self.take(action, &envelope, &body).with_context(context).await
     }
@@ -55,7 +59,7 @@ impl Exchange {
         Ok(())
     }
 
-    async fn take(&self, action: Action, envelope: &Envelope<'_>, body: &str) -> Response {
+    pub(super) async fn take(&self, action: Action, envelope: &Envelope<'_>, body: &str) -> Response {
         let accepted_at = Instant::now();
         let outcome = match bpp::plan(self, action, envelope).await {
             Err(bpp::Failed::Invalid(invalid)) => return self.unreadable(invalid),
@@ -78,6 +82,8 @@ impl Exchange {
     ) -> Result<Response, Status> {
         failpoint!("gateway.accept.{action}.planned");
         let message = received(&envelope.context, body);
+        #[cfg(feature = "planted-bugs")]
+        let message = self.forgotten(message).await;
         let accepted = Accepted { action, context: envelope.context.clone(), message, accepted_at };
         let (outcome, verdict) = match plan {
             Plan::Refuse(error) => self.record(&accepted, Some(error), None).await?,
@@ -206,7 +212,7 @@ impl Exchange {
     }
 
     /// The stored verdict as bytes: the same verdict on the same message gives the same ones.
-    fn acknowledge(
+    pub(super) fn acknowledge(
         &self,
         envelope: &Envelope<'_>,
         outcome: Outcome,

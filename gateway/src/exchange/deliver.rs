@@ -7,6 +7,7 @@ use p2p_domain::TransactionId;
 use p2p_proto::order::{Delivery, DeliveryMark, Refusal};
 use p2p_runtime::{
     failpoint,
+    planted::{Bug, planted},
     trace::{self, KeyValue, SpanKind},
 };
 use tokio::{
@@ -132,7 +133,13 @@ impl Exchange {
         }
     }
 
-    async fn deliver_callback(&self, sent: Sent) {
+    async fn deliver_callback(&self, mut sent: Sent) {
+        if planted(Bug::BodyPerAttempt)
+            && let Ok(mut body) = serde_json::from_str::<serde_json::Value>(&sent.body)
+        {
+            body["context"]["timestamp"] = self.clock.now().to_rfc3339().into();
+            sent.body = body.to_string();
+        }
         failpoint!("gateway.deliver.{}.due", sent.action);
         let (callback, began) = (metrics::callback(&sent.action), Instant::now());
         let answered = self.peers.post(&sent.uri, &sent.body).await;

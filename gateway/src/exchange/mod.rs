@@ -9,6 +9,8 @@ mod conclude;
 mod deliver;
 mod lease;
 mod mark;
+#[cfg(feature = "planted-bugs")]
+mod planted;
 mod queue;
 mod unasked;
 

@@ -269,6 +269,12 @@ impl Cache {
         if lapsed.is_empty() { Ok(()) } else { command("SREM", client.srem(ALL, lapsed)).await }
     }
 
+    /// Whether a message is noted.
+    #[cfg(feature = "planted-bugs")]
+    pub async fn has_note(&self, way: super::Way, message_id: &str, action: &str) -> Result<bool, Error> {
+        self.client()?.hexists(format!("msg:{}:{message_id}", way.as_str()), action).await
+    }
+
     /// Notes for observers: a message at `msg:{direction}:{message_id}`, a field per action; a transaction in
     /// `txn:all`.
     pub async fn note(&self, notes: &[Note]) -> Result<(), Error> {

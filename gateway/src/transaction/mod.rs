@@ -21,7 +21,11 @@ use p2p_proto::order::{
     ClearTransactionsRequest, GetTransactionRequest, Transaction,
     mailbox_service_client::MailboxServiceClient,
 };
-use p2p_runtime::{Stop, Tasks, grpc::DeadlineChannel};
+use p2p_runtime::{
+    Stop, Tasks,
+    grpc::DeadlineChannel,
+    planted::{Bug, planted},
+};
 use tonic::{Code, Status};
 
 use cache::{Applied, Cache, Cached};
@@ -105,7 +109,7 @@ impl Transactions {
     /// When the mailbox does not answer.
     pub async fn newer(&self, transaction: &TransactionId, known: &Loaded) -> Result<Option<Loaded>, Status> {
         // Not even one that was right a moment ago: another gateway may have moved on since.
-        if !known.may_be_stale {
+        if !known.may_be_stale || planted(Bug::StaleCache) {
             return Ok(None);
         }
         match self.newest(transaction).await? {
@@ -234,6 +238,12 @@ impl Transactions {
             tracing::warn!(%error, "cleared states stay in the cache until they are compared");
         }
         Ok(cleared)
+    }
+
+    /// Whether observers were shown that a message came in.
+    #[cfg(feature = "planted-bugs")]
+    pub async fn noted(&self, message_id: &str, action: &str) -> bool {
+        self.cache.has_note(Way::Inbound, message_id, action).await.unwrap_or(false)
     }
 
     /// Notes a message for observers, if there is room.

@@ -15,6 +15,8 @@ use std::{
     num::NonZeroU32,
 };
 
+#[cfg(feature = "planted-bugs")]
+use p2p_runtime::planted::{Bug, planted};
 use p2p_runtime::{Env, EnvError, grpc::Between, postgres, quota};
 
 const PORT: u16 = 50_051;
@@ -54,14 +56,23 @@ impl Quotas {
 }
 
 /// When blocks are picked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Picking {
     /// Under the lock of their offer.
-    #[default]
     Locked,
     /// As they were before the lock was there: sells blocks twice. For the test that must find it.
     #[cfg(feature = "planted-bugs")]
     Unlocked,
+}
+
+impl Default for Picking {
+    fn default() -> Self {
+        #[cfg(feature = "planted-bugs")]
+        if planted(Bug::PickBeforeLock) {
+            return Self::Unlocked;
+        }
+        Self::Locked
+    }
 }
 
 impl Config {

@@ -1,6 +1,10 @@
 //! kill -9 of a gateway between its ACKs and its callbacks: another gateway does the rest, once.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+
+use tokio::time::sleep;
 
 use crate::{
     beckn::{self, Message},
@@ -11,6 +15,8 @@ use crate::{
 
 const BAP: &str = "bap.elsewhere";
 const TRADES: usize = 5;
+/// Gateways look for work four times a second.
+const BOTH_HAVE_LOOKED: Duration = Duration::from_secs(1);
 
 fn message(client: &Client, receiver: &Receiver, action: &str, trade: usize, said: Value) -> Message {
     Message::new(client, action, &format!("t-{trade}"), said)
@@ -95,6 +101,36 @@ async fn what_a_killed_gateway_accepted_another_one_finishes_once() {
     let again = third.client().post("/init", &inits[0].0).await;
     assert!(again.is_acknowledged(), "{}", again.text);
     assert_eq!(receiver.bodies().len(), 2 * TRADES);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_two_gateways_find_at_once_one_of_them_sends() {
+    let places = ["gateway-1", "gateway-2", "gateway-3"].map(Place::new);
+    let more = [("CALLBACK_DELAY", "1000"), ("LEASE_SECONDS", "1")];
+    let programs = Programs::new(&places.each_ref(), &more).await;
+    let _services = programs.services();
+    let receiver = Receiver::start().await;
+    let client = places[0].client();
+    let gateway = programs.gateway(&places[0]).await;
+    let selects: Vec<Message> = (0..TRADES)
+        .map(|trade| message(&client, &receiver, "select", trade, beckn::select(ALPHA, &json!(1))))
+        .collect();
+    accepted(&client, &selects).await;
+    gateway.kill().await;
+
+    // Whoever looks while the rows are locked sees them as they were before.
+    programs.tables.change("BEGIN; SELECT id FROM orders.outbox FOR UPDATE").await;
+    let _gateways = [programs.gateway(&places[1]).await, programs.gateway(&places[2]).await];
+    let lapsed = "SELECT id::text FROM orders.outbox WHERE lease_until > clock_timestamp()";
+    until("leases to lapse", async || {
+        let held = programs.tables.texts(lapsed).await;
+        if held.is_empty() { Ok(()) } else { Err(held.join(" ")) }
+    })
+    .await;
+    sleep(BOTH_HAVE_LOOKED).await;
+    programs.tables.change("COMMIT").await;
+    answered(&programs, &receiver, &selects).await;
+    assert_eq!(receiver.bodies().len(), TRADES);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

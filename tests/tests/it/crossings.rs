@@ -9,6 +9,7 @@ use crate::{
 
 const ALONE: Victim = Victim::Gateways(&["gateway-1"]);
 const TWO: Victim = Victim::Gateways(&["gateway-1", "gateway-2"]);
+const FROZEN: Victim = Victim::FrozenGateways(&["gateway-1", "gateway-2"]);
 /// Whoever starts again under its own name takes its work back at once, however long its lease is.
 const LONG: &str = "30";
 /// What somebody else has left is taken over when its lease lapses.
@@ -93,6 +94,12 @@ async fn another_seller_takes_over(deaths: impl Fn(&str) -> Vec<String>, deliver
     stage.is_sound().await;
 }
 
+async fn another_seller_is_faster(deaths: impl Fn(&str) -> Vec<String>, deliveries: usize) {
+    let mut stage = Stage::start(FROZEN, SHORT).await;
+    stage.foreign_trade(deaths, deliveries).await;
+    stage.is_sound().await;
+}
+
 async fn another_buyer_takes_over(point: &str) -> usize {
     let mut stage = Stage::start(TWO, SHORT).await;
     let asked_again = stage.own_trade(each(point)).await;
@@ -107,6 +114,20 @@ async fn another_gateway_takes_over_what_a_dead_one_has_left() {
             another_seller_takes_over(each("gateway.accept.{}.committed"), 1),
             another_seller_takes_over(only(&["init", "confirm"], "gateway.conclude.{}.finished"), 1),
             another_seller_takes_over(each("gateway.deliver.on_{}.posted"), 2),
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_frozen_past_its_lease_finishes_nothing_afterwards() {
+    let of_orders = |point| only(&["init", "confirm"], point);
+    each_round(async || {
+        tokio::join!(
+            another_seller_is_faster(of_orders("gateway.accept.{}.committed"), 1),
+            another_seller_is_faster(of_orders("gateway.conclude.{}.worked_out"), 1),
+            another_seller_is_faster(of_orders("gateway.conclude.{}.finished"), 2),
+            another_seller_is_faster(each("gateway.deliver.on_{}.posted"), 2),
         );
     })
     .await;

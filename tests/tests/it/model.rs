@@ -12,7 +12,7 @@ use p2p_order::model::{Ask, Catalog, Fate, Order, Reservation, Reserved, Step, S
 use p2p_testkit::interleavings;
 use proptest::prelude::*;
 
-const CASES: u32 = 12_500;
+const CASES: u32 = 15_000;
 
 struct Stock(Rows);
 

@@ -23,7 +23,7 @@ use tokio::{
 use tonic::transport::Channel;
 
 use crate::{
-    client::{Client, PATIENCE},
+    client::{Client, PATIENCE, until},
     sql::Tables,
     system::{ready, seeded},
 };
@@ -32,6 +32,14 @@ pub const GRACE_SECONDS: u64 = 10;
 /// Each with the variable that says where it listens, and where it is called.
 pub const SERVICES: [(&str, &str); 3] =
     [("catalog", "CATALOG_ADDR"), ("matching", "MATCHING_ADDR"), ("order", "ORDER_ADDR")];
+
+/// The fault that all programs have which these tests start (`make chaos-proof`).
+pub const PLANTED_BUG: &str = "PLANTED_BUG";
+
+/// Its name.
+pub fn planted_bug() -> Option<String> {
+    std::env::var(PLANTED_BUG).ok()
+}
 
 /// The programs lie beside the folder of this test: `cargo build --workspace --all-targets` makes them.
 pub fn binary(name: &str) -> PathBuf {
@@ -78,6 +86,16 @@ impl Program {
     /// SIGCONT.
     pub fn thaw(&self) {
         self.signal(Signal::SIGCONT);
+    }
+
+    /// Waits until it is frozen, by its own hand if nobody else did it.
+    pub async fn is_frozen(&self) {
+        let pid = self.pid();
+        until(&format!("{} to cross its failpoint", self.name), async || {
+            let told = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
+            if told.contains(") T ") { Ok(()) } else { Err(told) }
+        })
+        .await;
     }
 
     /// SIGKILL.
@@ -230,6 +248,7 @@ impl Programs {
         // Not where an .env may lie.
         command.env_clear().current_dir(folder).envs(&self.variables);
         command.env("METRICS_ADDR", self.metrics.get(name).map_or("off", String::as_str));
+        command.env(PLANTED_BUG, planted_bug().unwrap_or_default());
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).kill_on_drop(true);
         command
     }
@@ -316,8 +335,17 @@ impl Programs {
 
     /// A gateway that dies at a failpoint, perhaps before it accepts anything.
     pub fn doomed_gateway(&self, place: &Place, point: &str) -> Program {
+        self.gateway_at(place, "CRASH_AT", point)
+    }
+
+    /// A gateway that freezes at a failpoint.
+    pub fn freezing_gateway(&self, place: &Place, point: &str) -> Program {
+        self.gateway_at(place, "FREEZE_AT", point)
+    }
+
+    fn gateway_at(&self, place: &Place, variable: &str, point: &str) -> Program {
         let mut command = self.command("gateway");
-        command.env("GATEWAY_ID", place.id).env("CRASH_AT", point);
+        command.env("GATEWAY_ID", place.id).env(variable, point);
         command.env("BAP_PORT", place.bap.to_string()).env("CDS_PORT", place.cds.to_string());
         Program { name: "gateway", child: command.spawn().unwrap() }
     }

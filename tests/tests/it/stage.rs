@@ -20,14 +20,18 @@ use crate::{
 };
 
 pub const ACTIONS: [&str; 5] = ["discover", "select", "init", "confirm", "status"];
+/// Until an answer of whoever is frozen is not waited for any more.
+const FROZEN: std::time::Duration = std::time::Duration::from_secs(3);
 /// What ALPHA has at first, and no trade takes more than 1 kWh of it.
 const KWH: i64 = 50;
 
 /// Who dies.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Victim {
     /// Gateways, which start at these places in turn.
     Gateways(&'static [&'static str]),
+    /// The same, but they do not die: they freeze, and go on when somebody else has done their work.
+    FrozenGateways(&'static [&'static str]),
     Catalog,
     Order,
 }
@@ -36,6 +40,7 @@ pub struct Stage {
     programs: Programs,
     victim: Victim,
     doomed: Option<Program>,
+    frozen: Option<Program>,
     _others: Vec<Program>,
     places: Vec<Place>,
     turn: usize,
@@ -45,7 +50,10 @@ pub struct Stage {
 
 impl Stage {
     pub async fn start(victim: Victim, lease_seconds: &str) -> Self {
-        let ids = if let Victim::Gateways(ids) = victim { ids } else { &["gateway-1"] };
+        let ids = match victim {
+            Victim::Gateways(ids) | Victim::FrozenGateways(ids) => ids,
+            Victim::Catalog | Victim::Order => &["gateway-1"],
+        };
         let places: Vec<Place> = ids.iter().map(|id| Place::new(id)).collect();
         // A busy machine is slow, and these tests are not about slowness.
         let more = [
@@ -58,12 +66,13 @@ impl Stage {
         let [catalog, matching, order] = programs.services();
         let gateway = programs.gateway(&places[0]).await;
         let (doomed, others) = match victim {
-            Victim::Gateways(_) => (gateway, vec![catalog, matching, order]),
+            Victim::Gateways(_) | Victim::FrozenGateways(_) => (gateway, vec![catalog, matching, order]),
             Victim::Catalog => (catalog, vec![matching, order, gateway]),
             Victim::Order => (order, vec![catalog, matching, gateway]),
         };
         let receiver = Receiver::start().await;
-        Self { programs, victim, doomed: Some(doomed), _others: others, places, turn: 0, receiver, bought: 0 }
+        let (doomed, frozen) = (Some(doomed), None);
+        Self { programs, victim, doomed, frozen, _others: others, places, turn: 0, receiver, bought: 0 }
     }
 
     fn place(&self) -> &Place {
@@ -71,12 +80,17 @@ impl Stage {
     }
 
     fn client(&self) -> Client {
-        self.place().client()
+        match self.victim {
+            // Its connections stay.
+            Victim::FrozenGateways(_) => self.place().client().waiting(FROZEN),
+            _ => self.place().client(),
+        }
     }
 
     fn spawn(&mut self, point: &str) {
         self.doomed = Some(match self.victim {
             Victim::Gateways(_) => self.programs.doomed_gateway(self.place(), point),
+            Victim::FrozenGateways(_) => self.programs.freezing_gateway(self.place(), point),
             Victim::Catalog => self.programs.doomed_service("catalog", point),
             Victim::Order => self.programs.doomed_service("order", point),
         });
@@ -94,12 +108,35 @@ impl Stage {
     /// Lets programs die one after the other at the points, each while it does what the one before has left. The
     /// last one lives.
     async fn survive(&mut self, points: &[String]) {
-        for (n, _) in points.iter().enumerate() {
-            self.doomed.take().unwrap().died().await;
+        for (n, point) in points.iter().enumerate() {
+            let struck = self.doomed.take().unwrap();
+            match self.victim {
+                Victim::FrozenGateways(_) => {
+                    struck.is_frozen().await;
+                    self.frozen = Some(struck);
+                }
+                _ => struck.died().await,
+            }
+            println!("crossed {point} of {:?}", self.victim);
             self.turn += 1;
             self.spawn(points.get(n + 1).map_or("", String::as_str));
         }
         ready(&self.client(), "ok").await;
+    }
+
+    /// Whoever was frozen goes on, and ends well.
+    async fn thaw(&mut self) {
+        if let Some(frozen) = self.frozen.take() {
+            frozen.thaw();
+            ready(&self.frozen_place().client(), "ok").await;
+            self.programs.tables.quiet().await;
+            frozen.terminate().await;
+        }
+    }
+
+    /// Of whoever had its turn before.
+    fn frozen_place(&self) -> &Place {
+        &self.places[(self.turn + self.places.len() - 1) % self.places.len()]
     }
 
     /// A trade of our own buyer through /api, during each action of which programs die. Answers how many requests
@@ -159,6 +196,7 @@ impl Stage {
                 None => acknowledged(&self.client(), action, &message).await,
             };
             self.programs.tables.quiet().await;
+            self.thaw().await;
             let again = acknowledged(&self.client(), action, &message).await;
             assert_eq!(told.text, again.text, "the verdict on {action} of {points:?}");
             let callback =

@@ -13,13 +13,14 @@ use p2p_proto::{
         order_service_client::OrderServiceClient,
     },
 };
-use p2p_runtime::{Env, Stop};
+use p2p_runtime::{Env, Stop, planted::plant};
 use tokio::net::TcpListener;
 use tonic::transport::Channel;
 
 use crate::{
     calls::Calls,
     client::{Client, until},
+    programs::{PLANTED_BUG, planted_bug},
     sql::Tables,
 };
 
@@ -128,6 +129,8 @@ impl System {
     }
 
     pub async fn with(setup: Setup) -> Self {
+        let planted = planted_bug().unwrap_or_default();
+        plant(&Env::of([(PLANTED_BUG, planted.as_str())])).unwrap();
         let redis = match &setup.redis {
             Redis::Here => p2p_testkit::redis().unwrap(),
             Redis::At(url) => url.clone(),

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::Rows;
 use crate::domain::{Command, Label, Line, Reservation, Status, Undecided, Wish};
 
-const CASES: u32 = 30_000;
+const CASES: u32 = 60_000;
 const ORDERS: u8 = 4;
 /// Item `i` has less than its offers: kWh, and kWh a block.
 const ITEM: i64 = 10;

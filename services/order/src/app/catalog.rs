@@ -9,12 +9,15 @@ use p2p_proto::{
     },
     required,
 };
-use p2p_runtime::failpoint;
+use p2p_runtime::{
+    failpoint,
+    planted::{Bug, planted},
+};
 use tonic::Status;
 
 use super::App;
 use crate::{
-    domain::{Ask, Listings, Offered, Order, RequestedLine, Stood},
+    domain::{self, Ask, Listings, Offered, Order, RequestedLine, Stood},
     error::Error,
 };
 
@@ -29,6 +32,11 @@ impl App {
     }
 
     pub(super) async fn ask(&self, order: &Order, ask: Ask) -> Result<Stood, Error> {
+        if planted(Bug::ExpiryAlone)
+            && let (Ask::Release(reason), domain::Status::Expiring) = (ask, order.state.status())
+        {
+            return Ok(Stood::Released(reason.to_owned()));
+        }
         let reservation = match ask {
             Ask::Reserve => self.reserve(order).await?,
             Ask::Sell => self.sell(order.id).await?,

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::{Ask, Catalog, Order, Reservation, Reserved, Step, Stood, run};
 
-const CASES: u32 = 12_500;
+const CASES: u32 = 25_000;
 const KWH: i64 = 20;
 
 #[derive(Default)]

@@ -3,7 +3,10 @@
 
 use chrono::{DateTime, Utc};
 use p2p_domain::OrderId;
-use p2p_runtime::chain;
+use p2p_runtime::{
+    chain,
+    planted::{Bug, planted},
+};
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
@@ -21,6 +24,12 @@ pub struct Claimed {
     pub work: Vec<(Received, DateTime<Utc>)>,
     /// Messages that are due.
     pub deliveries: Vec<Delivery>,
+}
+
+/// How rows to be claimed are locked: those that somebody else claims just now are passed by, and what has become of a
+/// row is looked at again under its lock.
+fn locked() -> &'static str {
+    if planted(Bug::ClaimUnchecked) { "" } else { "FOR UPDATE SKIP LOCKED" }
 }
 
 impl Store {
@@ -104,8 +113,9 @@ impl Store {
         gateway: &GatewayId,
         limit: u32,
     ) -> Result<Vec<(Received, DateTime<Utc>)>, Error> {
+        let locked = locked();
         let statement = sql(
-            "WITH claimed AS (
+            format!("WITH claimed AS (
                  UPDATE orders.inbox i
                  SET lease_gateway = $1, lease_incarnation = $2, lease_until = now() + $3 * interval '1 millisecond'
                  WHERE (i.sender, i.action, i.message_id) IN (
@@ -116,9 +126,9 @@ impl Store {
                            SELECT 1 FROM orders.inbox p
                            WHERE p.bap_id = c.bap_id AND p.transaction_id = c.transaction_id
                              AND p.status <> 'DONE' AND p.seq < c.seq)
-                     ORDER BY c.lease_until LIMIT $4 FOR UPDATE SKIP LOCKED)
+                     ORDER BY c.lease_until LIMIT $4 {locked})
                  RETURNING i.*)
-             SELECT c.*, e.raw_json FROM claimed c JOIN orders.events e ON e.id = c.event_id ORDER BY c.created_at",
+             SELECT c.*, e.raw_json FROM claimed c JOIN orders.events e ON e.id = c.event_id ORDER BY c.created_at"),
             [
                 gateway.id.clone().into(),
                 gateway.incarnation.into(),
@@ -140,17 +150,18 @@ impl Store {
     }
 
     async fn claim_deliveries(&self, gateway: &GatewayId, limit: u32) -> Result<Vec<Delivery>, Error> {
+        let locked = locked();
         let statement = sql(
-            "WITH claimed AS (
+            format!("WITH claimed AS (
                  UPDATE orders.outbox o
                  SET lease_gateway = $1, lease_incarnation = $2, lease_until = now() + $3 * interval '1 millisecond'
                  WHERE o.id IN (
                      SELECT c.id FROM orders.outbox c
                      WHERE c.status = 'PENDING' AND c.due_at <= now()
                        AND (c.lease_until <= now() OR c.lease_gateway = $1 AND c.lease_incarnation < $2)
-                     ORDER BY c.due_at LIMIT $4 FOR UPDATE SKIP LOCKED)
+                     ORDER BY c.due_at LIMIT $4 {locked})
                  RETURNING o.*)
-             SELECT c.*, e.raw_json FROM claimed c LEFT JOIN orders.events e ON e.id = c.event_id ORDER BY c.due_at",
+             SELECT c.*, e.raw_json FROM claimed c LEFT JOIN orders.events e ON e.id = c.event_id ORDER BY c.due_at"),
             [
                 gateway.id.clone().into(),
                 gateway.incarnation.into(),

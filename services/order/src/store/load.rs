@@ -9,6 +9,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use p2p_domain::{ClientId, Energy, OrderId, ParticipantId};
+use p2p_runtime::planted::{Bug, planted};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult};
 use uuid::Uuid;
 
@@ -132,7 +133,8 @@ impl Loaded {
 
     /// The open inbox row, if the gateway still has its lease.
     pub fn leased(&self, key: &InboxKey, scope: &TransactionKey, by: &GatewayId) -> Result<&InboxRow, Error> {
-        let row = self.inbox.get(key).filter(|row| row.status != InboxStatus::Done && row.lease.is_of(by));
+        let is_theirs = |row: &&InboxRow| row.status != InboxStatus::Done && row.lease.is_of(by);
+        let row = self.inbox.get(key).filter(|row| is_theirs(row) || planted(Bug::Unfenced));
         row.filter(|row| row.scope == *scope).ok_or_else(|| Error::LeaseLost(key.message.to_string()))
     }
 

@@ -52,7 +52,7 @@ impl Store {
     }
 }
 
-fn sql<const N: usize>(text: &'static str, values: [Value; N]) -> Statement {
+fn sql<const N: usize>(text: impl Into<String>, values: [Value; N]) -> Statement {
     Statement::from_sql_and_values(DbBackend::Postgres, text, values)
 }
 

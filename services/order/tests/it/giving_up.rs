@@ -33,7 +33,7 @@ async fn an_init_that_can_never_be_done_is_undone_and_the_next_one_goes_on() {
     let given_up = system.give_up(&gateway, &init, "").await.unwrap();
     assert_eq!(failure(&given_up).code, "50001");
     let change = given_up.change.unwrap();
-    assert_eq!((change.from(), change.to()), (OrderState::Draft, OrderState::Cancelled));
+    assert_eq!((change.from(), change.to()), (OrderState::Cancelling, OrderState::Cancelled));
     assert!(system.catalog.is(&change.order_id, ReservationStatus::Released));
     system.finish(&gateway, &init, Some(change.clone())).await.unwrap();
     let order = system.order("t", &change.order_id).await.unwrap();

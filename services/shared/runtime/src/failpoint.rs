@@ -1,9 +1,10 @@
 //! Places at which a program can be made to die, for tests. `CRASH_AT` names one: `gateway.claimed`, or
 //! `order.batch.written#3` for the third time that it is crossed. The program then dies as by kill -9: nothing
-//! unwinds, nothing is flushed, nobody is told.
+//! unwinds, nothing is flushed, nobody is told. At the place that `FREEZE_AT` names it stops as by SIGSTOP, and goes on
+//! when somebody says SIGCONT.
 //!
 //! Without the feature `failpoints` there are none: [`failpoint!`](crate::failpoint!) is compiled to nothing, and
-//! `CRASH_AT` is not read.
+//! neither variable is read.
 
 /// A place at which a program can be made to die. Takes a name as `format!` does.
 #[cfg(feature = "failpoints")]
@@ -35,6 +36,7 @@ mod armed {
             OnceLock,
             atomic::{AtomicUsize, Ordering},
         },
+        time::Duration,
     };
 
     use nix::{
@@ -44,13 +46,16 @@ mod armed {
 
     use crate::{Env, EnvError};
 
-    static ARMED: OnceLock<Armed> = OnceLock::new();
+    const UNTIL_ALL_STOP: Duration = Duration::from_millis(100);
 
-    /// The place to die at.
+    static DIES: OnceLock<Armed> = OnceLock::new();
+    static FREEZES: OnceLock<Armed> = OnceLock::new();
+
+    /// A place to die or to stop at.
     #[derive(Debug)]
     struct Armed {
         name: String,
-        /// It dies when it crosses the last one.
+        /// It is struck when it crosses the last one.
         crossings_left: AtomicUsize,
     }
 
@@ -69,27 +74,34 @@ mod armed {
         }
     }
 
-    /// Reads `CRASH_AT`.
+    /// Reads `CRASH_AT` and `FREEZE_AT`.
     ///
     /// # Errors
     /// When what follows `#` is no number.
     pub(crate) fn arm(env: &Env) -> Result<(), EnvError> {
-        if let Some(text) = env.optional("CRASH_AT") {
-            let armed = text.parse::<Armed>();
-            let armed =
-                armed.map_err(|e| EnvError::Invalid { name: "CRASH_AT", why: e.to_string(), text })?;
-            // A program is armed once, when it starts.
-            let _ = ARMED.set(armed);
+        for (place, name) in [(&DIES, "CRASH_AT"), (&FREEZES, "FREEZE_AT")] {
+            if let Some(text) = env.optional(name) {
+                let armed = text.parse::<Armed>();
+                let armed = armed.map_err(|e| EnvError::Invalid { name, why: e.to_string(), text })?;
+                // A program is armed once, when it starts.
+                let _ = place.set(armed);
+            }
         }
         Ok(())
     }
 
-    /// Dies if this is the place.
+    /// Dies or stops if this is the place.
     pub fn cross(name: fmt::Arguments<'_>) {
-        if ARMED.get().is_some_and(|armed| armed.is_reached(name)) {
+        let is_reached = |place: &OnceLock<Armed>| place.get().is_some_and(|armed| armed.is_reached(name));
+        if is_reached(&DIES) {
             let _ = kill(Pid::this(), Signal::SIGKILL);
             // SIGKILL does not return.
             std::process::abort();
+        }
+        if is_reached(&FREEZES) {
+            let _ = kill(Pid::this(), Signal::SIGSTOP);
+            // Another thread may be the first to stop.
+            std::thread::sleep(UNTIL_ALL_STOP);
         }
     }
 

@@ -9,6 +9,7 @@ mod health;
 pub mod http;
 mod logs;
 pub mod metrics;
+pub mod planted;
 pub mod postgres;
 mod program;
 mod reach;

@@ -66,6 +66,8 @@ where
     let env = Env::load()?;
     #[cfg(feature = "failpoints")]
     crate::failpoint::arm(&env)?;
+    #[cfg(feature = "planted-bugs")]
+    crate::planted::plant(&env)?;
     logs::start(&env)?;
     let grace = env.seconds("SHUTDOWN_GRACE_SECONDS", GRACE_SECONDS)?;
     let runtime =

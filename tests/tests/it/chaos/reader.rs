@@ -1,5 +1,5 @@
-//! Reads invariants 1 and 2 of the design while everything goes on, all of them in one statement, so in one snapshot;
-//! and follows orders along the arrows of invariant 4.
+//! Reads invariants 1 and 2 of the design while everything goes on, and that what is ACTIVE is sold, all of them in one
+//! statement, so in one snapshot; and follows orders along the arrows of invariant 4.
 
 use std::{
     collections::HashMap,
@@ -62,7 +62,11 @@ pub const BROKEN: &str = "
     SELECT format('order %s has %s blocks %s of offer %s and was promised %s %s',
                   coalesce(t.order_id, p.order_id), t.blocks, t.status, coalesce(t.offer_id, p.offer_id), p.kwh, p.status)
     FROM taken t FULL JOIN promised p ON p.order_id = t.order_id AND p.offer_id = t.offer_id
-    WHERE (t.blocks, t.status) IS DISTINCT FROM (p.kwh, p.status)";
+    WHERE (t.blocks, t.status) IS DISTINCT FROM (p.kwh, p.status)
+    UNION ALL
+    SELECT format('order %s is %s and its reservation %s', o.id, o.status, coalesce(r.status, 'none'))
+    FROM orders.orders o LEFT JOIN catalog.reservations r ON r.order_id = o.id
+    WHERE o.status IN ('ACTIVE', 'COMPLETED') AND r.status IS DISTINCT FROM 'SOLD'";
 
 /// Where an order may be seen after it was seen there (design.md, section 4): every arrow, and what follows it.
 fn may_become(before: &str, after: &str) -> bool {

@@ -1,6 +1,7 @@
 //! What becomes of orders in a batch: decided in memory under the lock of their trade, and written if it differs.
 
 use p2p_domain::{MessageId, OrderId};
+use p2p_runtime::planted::{Bug, planted};
 use uuid::Uuid;
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
     Batch,
 };
 use crate::{
-    domain::{Applied, Change, Decision, Intent, Order, State, Trade, TransactionKey},
+    domain::{Applied, Change, Decision, Intent, Next, Order, State, Trade, TransactionKey},
     error::Error,
 };
 
@@ -40,6 +41,15 @@ impl Batch {
         trade.room = room;
         let before = states(trade);
         let decision = decide(trade);
+        if planted(Bug::ActiveBeforeSale)
+            && let Decision::Accept(Next::Sell(sold)) = &decision
+        {
+            trade
+                .orders
+                .iter_mut()
+                .filter(|order| order.id == sold.id)
+                .for_each(|order| order.state = State::Active);
+        }
         self.write_changed(scope, &before)?;
         Ok(decision)
     }

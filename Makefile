@@ -6,7 +6,7 @@ COMPOSE ?= docker compose
 P2P_VERSION ?= 0.1.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build up demo certs fsck test chaos postman seed migrate migration db-shell clean-db \
+.PHONY: help build up demo certs fsck test chaos chaos-proof postman seed migrate migration db-shell clean-db \
 	docker-up docker-down docker-logs compose-up compose-down images fmt lint audit
 
 help: ## this list
@@ -31,14 +31,22 @@ test: ## every test, on a PostgreSQL and a Redis of its own (ARGS=... goes to th
 	then exec target/debug/local test -- $(CARGO) nextest run --workspace $(ARGS); \
 	else exec target/debug/local test -- $(CARGO) test --workspace $(ARGS); fi
 
+# What dies, is frozen, cut off, emptied and drained, of all tests.
+CHAOS_TESTS := chaos crossings crash redis drain
+NOTHING :=
+CHAOS_FILTER := test(/^($(subst $(NOTHING) $(NOTHING),|,$(CHAOS_TESTS)))::/)
+
 chaos: ## kill, freeze and cut off everything at random under load, half an hour (CHAOS_SEED=... strikes the same again)
 	$(CARGO) build --workspace --all-targets
 	@export CHAOS="$${CHAOS:-full}"; \
 	if $(CARGO) nextest --version >/dev/null 2>&1; \
 	then exec target/debug/local test -- $(CARGO) nextest run --workspace --no-fail-fast --success-output final \
-		-E 'test(/^(chaos|crossings|crash|redis)::/)' $(ARGS); \
+		-E '$(CHAOS_FILTER)' $(ARGS); \
 	else exec target/debug/local test -- $(CARGO) test --workspace --no-fail-fast --test it -- --nocapture \
-		chaos:: crossings:: crash:: redis:: $(ARGS); fi
+		$(CHAOS_TESTS:=::) $(ARGS); fi
+
+chaos-proof: ## plant bugs one at a time, and show that the tests of `make chaos` find each (ARGS=unfenced: this one)
+	@CHAOS_FILTER='$(CHAOS_FILTER)' tests/chaos-proof $(ARGS)
 
 postman: ## every route of the running system, by Postman's runner (npx fetches it; ARGS=... goes to it)
 	npx --yes newman@6 run postman/collection.json -e postman/environment.json $(ARGS)

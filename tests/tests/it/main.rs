@@ -32,6 +32,7 @@ mod model;
 mod observability;
 mod overload;
 mod pattern;
+mod pools;
 mod programs;
 mod quantities;
 mod quotas;

@@ -12,8 +12,9 @@ use p2p_catalog::{
 };
 use p2p_domain::{OfferId, OrderId};
 use p2p_runtime::{
-    Stop, Tasks,
+    Env, Stop, Tasks,
     grpc::Between,
+    planted::plant,
     postgres::{self, AllowOff},
 };
 use sea_orm::{ConnectionTrait, DatabaseConnection};
@@ -142,7 +143,8 @@ async fn counted(db: &DatabaseConnection) -> HashMap<String, (i64, i64)> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_offers_are_drained_over_two_catalogs_and_no_block_is_sold_twice() {
-    let two = Two::with(Picking::Locked).await;
+    plant(&Env::load().unwrap()).unwrap();
+    let two = Two::with(Picking::default()).await;
     let answers = two.drain(0..OFFERS).await;
     let reservations: Vec<Reservation> = answers.into_iter().map(Result::unwrap).collect();
     assert_eq!(violations(&two.catalogs[0]).await, [""; 0]);

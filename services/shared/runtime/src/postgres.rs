@@ -1,11 +1,11 @@
 //! PostgreSQL: the pool of a service, and transactions that are run again when they lost a race.
 
-mod durable;
 mod failure;
+mod fit;
 mod parts;
 
-pub use durable::{AllowOff, Forgetful};
 pub use failure::{AsDbErr, is_passing, lost_race, sql_state};
+pub use fit::{AllowOff, Forgetful};
 pub use parts::{Parts, column};
 
 use std::{future::Future, num::NonZeroU32, pin::Pin, sync::Arc, time::Duration};
@@ -13,7 +13,7 @@ use std::{future::Future, num::NonZeroU32, pin::Pin, sync::Arc, time::Duration};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
 use url::Url;
 
-use self::durable::Watch;
+use self::fit::Watch;
 use crate::{Env, EnvError, Mode, Secret, failpoint, metrics, trace};
 
 /// Where PostgreSQL is when nothing is said.
@@ -106,8 +106,8 @@ pub fn check_url(name: &'static str, url: &str) -> Result<(), EnvError> {
     Err(EnvError::Unusable { name, why })
 }
 
-/// A pool that connects when it is first needed and again whenever it must. No connection to a server that may forget
-/// what it has committed is ever used.
+/// A pool that connects when it is first needed and again whenever it must. No connection to a server that takes no
+/// writes, or may forget what it has committed, is ever used.
 ///
 /// # Errors
 /// When the URL is none, or the server answers now and is such a one.
@@ -133,7 +133,7 @@ pub async fn connect(config: &Config) -> Result<DatabaseConnection, DbErr> {
         });
     let mut db = Database::connect(options).await?;
     if db.ping().await.is_err()
-        && let Some(forgetful) = watch.refused()
+        && let Some(forgetful) = watch.forgetful()
     {
         return Err(DbErr::Custom(forgetful.to_string()));
     }

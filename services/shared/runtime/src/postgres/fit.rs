@@ -1,4 +1,5 @@
-//! Whether what PostgreSQL has committed survives a crash: the promise stands on it.
+//! Whether a server is fit to be written to: it can be, and what it has committed survives a crash. The promise stands
+//! on it.
 
 use std::{
     fmt,
@@ -13,7 +14,8 @@ use sea_orm::sqlx::{self, PgConnection, Row};
 const QUIET: Duration = Duration::from_secs(60);
 /// Of PostgreSQL itself; other engines that speak its protocol answer NULL, or what means nothing there.
 const QUESTION: &str = "SELECT version(), current_setting('fsync', true), \
-                        current_setting('full_page_writes', true), current_setting('synchronous_commit', true)";
+                        current_setting('full_page_writes', true), current_setting('synchronous_commit', true), \
+                        current_setting('transaction_read_only', true)";
 
 /// A setting without which a commit may be lost, or more than it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,11 +81,22 @@ pub struct Forgetful {
     off: AllowOff,
 }
 
+/// Why a connection is not used.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(super) enum Unfit {
+    /// For as long as the server is run so.
+    #[error(transparent)]
+    Forgetful(#[from] Forgetful),
+    /// Until the server is promoted, or its name leads to the one that was.
+    #[error("PostgreSQL takes no writes: it is a standby, or read only")]
+    ReadOnly,
+}
+
 /// Looks at every new connection: another server may have taken the place of the one before.
 #[derive(Debug)]
 pub(super) struct Watch {
     allowed: AllowOff,
-    refused: Mutex<Option<(Forgetful, Instant)>>,
+    refused: Mutex<Option<(Unfit, Instant)>>,
 }
 
 impl Watch {
@@ -91,29 +104,36 @@ impl Watch {
         Self { allowed, refused: Mutex::new(None) }
     }
 
-    /// Refuses a connection to a forgetful server.
+    /// Refuses a connection to a server that is not fit.
     pub(super) async fn check(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         let row = sqlx::raw_sql(QUESTION).fetch_one(connection).await?;
         let values = [row.try_get(1)?, row.try_get(2)?, row.try_get(3)?];
-        let Some(forgetful) = forgetful(row.try_get(0)?, values, &self.allowed) else { return Ok(()) };
-        self.complain(&forgetful);
-        Err(sqlx::Error::Configuration(forgetful.into()))
+        let unfit = match forgetful(row.try_get(0)?, values, &self.allowed) {
+            Some(forgetful) => Unfit::Forgetful(forgetful),
+            None if row.try_get::<Option<&str>, _>(4)? == Some("on") => Unfit::ReadOnly,
+            None => return Ok(()),
+        };
+        self.complain(&unfit);
+        Err(sqlx::Error::Configuration(unfit.into()))
     }
 
-    /// Why a connection was refused, if one was.
-    pub(super) fn refused(&self) -> Option<Forgetful> {
-        self.lock().as_ref().map(|(forgetful, _)| forgetful.clone())
-    }
-
-    fn complain(&self, forgetful: &Forgetful) {
-        let mut refused = self.lock();
-        if refused.as_ref().is_none_or(|(_, at)| at.elapsed() > QUIET) {
-            tracing::error!("{forgetful}");
-            *refused = Some((forgetful.clone(), Instant::now()));
+    /// Why the last connection was refused, if it may forget.
+    pub(super) fn forgetful(&self) -> Option<Forgetful> {
+        match self.lock().as_ref() {
+            Some((Unfit::Forgetful(forgetful), _)) => Some(forgetful.clone()),
+            _ => None,
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<(Forgetful, Instant)>> {
+    fn complain(&self, unfit: &Unfit) {
+        let mut refused = self.lock();
+        if refused.as_ref().is_none_or(|(_, at)| at.elapsed() > QUIET) {
+            tracing::error!("{unfit}");
+            *refused = Some((unfit.clone(), Instant::now()));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<(Unfit, Instant)>> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -20,8 +20,9 @@ use p2p_runtime::metrics;
 use crate::redis::Redis;
 
 use super::{
+    cached::{Cached, pending},
     note::Note,
-    state::{Edit, Head, Part, Text},
+    state::{Edit, Head, Text},
 };
 
 const TRANSACTION_SECONDS: i64 = 24 * 60 * 60;
@@ -76,17 +77,6 @@ pub(super) enum Applied {
     Gap,
 }
 
-/// A state as Redis has it.
-#[derive(Debug, Default, Clone)]
-pub(super) struct Cached {
-    /// How far it has come.
-    pub buyer_seq: i64,
-    /// None when nothing makes a transaction of it.
-    pub head: Option<Head>,
-    /// The parts; pending ones under their own names.
-    pub parts: HashMap<String, Text>,
-}
-
 /// Redis.
 #[derive(Clone)]
 pub(super) struct Cache {
@@ -105,11 +95,6 @@ fn command<T>(
     work: impl Future<Output = Result<T, Error>>,
 ) -> impl Future<Output = Result<T, Error>> {
     metrics::operation("redis", name, Box::pin(work))
-}
-
-/// The field that holds what is set aside for a part.
-pub(super) fn pending(part: Part) -> String {
-    format!("pending:{}", part.name())
 }
 
 impl Cache {
@@ -312,35 +297,5 @@ impl Cached {
         };
         let parts = fields.into_iter().map(|(field, json)| (field, Text::from(json))).collect();
         Some(Self { buyer_seq, head, parts })
-    }
-
-    /// Applies edits in memory, as the script does.
-    pub fn edit(&mut self, edits: &[Edit]) {
-        for edit in edits {
-            match edit {
-                Edit::Set(part, json) => {
-                    self.parts.insert(part.name().into(), json.clone());
-                }
-                Edit::SetPending(part, json) => {
-                    self.parts.insert(pending(*part), json.clone());
-                }
-                Edit::Promote(part) => {
-                    if let Some(json) = self.parts.remove(&pending(*part)) {
-                        self.parts.insert(part.name().into(), json);
-                    }
-                }
-                Edit::DropPending(part) => {
-                    self.parts.remove(&pending(*part));
-                }
-                Edit::Clear(part) => {
-                    self.parts.remove(part.name());
-                }
-            }
-        }
-    }
-
-    /// The part as the buyer sees it: what was set aside for the newest turn, else what is there.
-    pub fn part(&self, part: Part) -> Option<&str> {
-        self.parts.get(&pending(part)).or_else(|| self.parts.get(part.name())).map(AsRef::as_ref)
     }
 }

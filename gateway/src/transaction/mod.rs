@@ -2,6 +2,7 @@
 //! the mailbox whenever the cache is not known to be right.
 
 mod cache;
+mod cached;
 mod note;
 mod owners;
 mod rebuild;
@@ -28,7 +29,8 @@ use p2p_runtime::{
 };
 use tonic::{Code, Status};
 
-use cache::{Applied, Cache, Cached};
+use cache::{Applied, Cache};
+use cached::{Advance, Cached};
 use note::Notes;
 use owners::Owners;
 use recent::Recent;
@@ -190,30 +192,20 @@ impl Transactions {
         step: &Step<'_>,
     ) {
         let known = &known.state;
-        if known.buyer_seq >= buyer_seq {
-            return;
-        }
-        if known.buyer_seq + 1 < buyer_seq {
-            if let Err(error) = self.rebuild(transaction).await {
-                tracing::warn!(%transaction, %error, "the cached state is behind");
+        let (next, head, edits) = match known.advance(buyer_seq, step) {
+            Advance::Nothing => return,
+            Advance::Behind => {
+                if let Err(error) = self.rebuild(transaction).await {
+                    tracing::warn!(%transaction, %error, "the cached state is behind");
+                }
+                return;
             }
-            return;
-        }
-        let (head, edits) = match state::step(known.head.as_ref(), step) {
-            Some((head, edits)) => (Some(head), edits),
-            // Nothing makes a transaction of it yet.
-            None if known.head.is_none() => return,
-            None => (None, Vec::new()),
+            Advance::To(next, head, edits) => (Arc::new(next), head, edits),
         };
-        let mut next = Cached::clone(known);
-        next.buyer_seq = buyer_seq;
-        next.edit(&edits);
         let written = self.cache.apply(transaction, buyer_seq, head.as_ref(), &edits).await;
         if known.head.is_none() {
             self.notes.transaction(transaction);
         }
-        next.head = head.or(next.head);
-        let next = Arc::new(next);
         match written {
             Ok(Applied::Done) => self.recent.put(transaction, &next),
             Ok(Applied::Before) => {}

@@ -8,8 +8,8 @@ use tonic::Status;
 
 use super::{
     Loaded, Transactions,
-    cache::Cached,
-    state::{self, Message, Part, Step, Text},
+    cached::Cached,
+    state::{Message, Part, Step, Text},
 };
 use crate::{
     bap::callback::{self, BuyerParts},
@@ -69,20 +69,13 @@ fn replay(state: &mut Cached, event: &Event) {
     let Ok(envelope) = Envelope::read(&event.raw_json, &event.action) else { return };
     let message = Message::of(&envelope.context, action, at);
     if event.direction() == Direction::Outbound {
-        take(state, &Step::Request(message, own.request_parts()));
+        state.take(&Step::Request(message, own.request_parts()));
         if let Some(refusal) = &event.refusal {
             let error = ErrorBody::new(&refusal.code, &refusal.message);
-            take(state, &Step::Refused(&event.message_id, error));
+            state.take(&Step::Refused(&event.message_id, error));
         }
     } else if let Ok(heard) = callback::heard(action, &envelope, &own) {
-        take(state, &Step::Callback(message, heard));
-    }
-}
-
-fn take(state: &mut Cached, step: &Step<'_>) {
-    if let Some((head, edits)) = state::step(state.head.as_ref(), step) {
-        state.head = Some(head);
-        state.edit(&edits);
+        state.take(&Step::Callback(message, heard));
     }
 }
 

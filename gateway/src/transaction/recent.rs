@@ -6,7 +6,7 @@ use p2p_domain::TransactionId;
 use quick_cache::{Weighter, sync::Cache};
 use tokio::time::Instant;
 
-use super::cache::Cached;
+use super::cached::Cached;
 
 /// So long after a state was written or compared it is known to be right.
 const FRESH_FOR: Duration = Duration::from_secs(1);

@@ -10,7 +10,7 @@ use tonic::Status;
 
 use super::{
     Transactions,
-    cache::Cached,
+    cached::Cached,
     state::{self, Part},
 };
 use crate::{

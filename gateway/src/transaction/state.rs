@@ -39,6 +39,13 @@ pub enum Status {
     Cancelled,
 }
 
+impl Status {
+    /// Whether it says what has become of an order.
+    fn is_of_order(self) -> bool {
+        matches!(self, Self::Active | Self::Completed | Self::Cancelled)
+    }
+}
+
 /// What the fold decides by; small, whatever the parts hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
@@ -297,6 +304,9 @@ impl Head {
         let Some(open) = self.open.take_if(|open| answers(message, open, &self.sent)) else {
             return self.order_moves(message, heard);
         };
+        // What was said later may have come first: then the turn is answered, and the order stays where it is.
+        let overtaken = self.order.clone().filter(|known| heard.is_before(known));
+        let stands = |head: &OrderHead| overtaken.as_ref().unwrap_or(head).progress.status();
         let answered = match (message.action, heard) {
             (_, Heard::Failed(error)) => return Some(self.fail(open.before, message.at, error)),
             (Action::Discover, Heard::Catalog { .. }) => {
@@ -306,9 +316,9 @@ impl Head {
             (Action::Select, Heard::Quote) => Some(Status::Initializing),
             (Action::Init, Heard::Order { head, .. }) => {
                 self.seller = open.request.seller;
-                Some(head.progress.status())
+                Some(stands(head))
             }
-            (Action::Confirm | Action::Cancel, Heard::Order { head, .. }) => Some(head.progress.status()),
+            (Action::Confirm | Action::Cancel, Heard::Order { head, .. }) => Some(stands(head)),
             _ => None,
         }?;
         self.status = answered;
@@ -323,10 +333,12 @@ impl Head {
                 edits.push(Edit::Clear(Part::Order));
             }
         }
-        if let Heard::Order { head, .. } = heard {
-            self.order = Some(head.clone());
+        if overtaken.is_none() {
+            if let Heard::Order { head, .. } = heard {
+                self.order = Some(head.clone());
+            }
+            edits.extend(heard.edits());
         }
-        edits.extend(heard.edits());
         Some((self, edits))
     }
 
@@ -348,7 +360,10 @@ impl Head {
             self.open.as_ref().is_some_and(|o| matches!(o.request.action, Action::Discover | Action::Select));
         let of_this_order = self.order.as_ref().is_some_and(|known| known.id == head.id);
         let waits_for_it = self.status == Status::Confirming && head.progress == Progress::Active;
-        if of_this_order && !shopping && (waits_for_it || head.progress.is_over()) {
+        let moves = of_this_order && !shopping && (waits_for_it || head.progress.is_over());
+        // What was true of the order before is not of the next one.
+        let was_of_another = !of_this_order && self.status.is_of_order();
+        if moves || was_of_another {
             self.status = head.progress.status();
         }
         if let Some(init) = self.sent.iter().find(|s| s.message_id == message.message_id)
@@ -395,6 +410,11 @@ fn answers(message: &Message<'_>, open: &Open, sent: &[Sent]) -> bool {
 }
 
 impl Heard {
+    /// Whether it tells of an order that has come further by now.
+    fn is_before(&self, known: &OrderHead) -> bool {
+        matches!(self, Self::Order { head, .. } if head.id == known.id && !known.progress.leads_to(head.progress))
+    }
+
     fn edits(&self) -> Vec<Edit> {
         match self {
             Self::Catalog { catalog, providers, matching } => vec![

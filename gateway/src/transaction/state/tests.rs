@@ -234,6 +234,19 @@ fn an_order_that_ends_while_its_confirm_is_open_stays_ended() {
 }
 
 #[test]
+fn an_on_cancel_that_overtakes_the_on_confirm_is_the_last_word() {
+    let mut steps = active();
+    let on_confirm = steps.pop().unwrap();
+    steps.push(heard("u-1", Action::Cancel, 8, order("CANCELLED")));
+    let before = run(&steps);
+    steps.push(on_confirm);
+    let head = run(&steps);
+    assert_eq!((head.status, &head.order), (Status::Cancelled, &before.order));
+    let (_, edits) = step(Some(&before), steps.last().unwrap()).unwrap();
+    assert!(!edits.iter().any(|edit| matches!(edit, Edit::Set(Part::Order, _))), "{edits:?}");
+}
+
+#[test]
 fn who_took_the_order_is_asked_about_it_whatever_is_selected_later() {
     let mut steps = active();
     steps.push(request("d-2", Action::Discover, 20));

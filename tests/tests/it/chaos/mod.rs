@@ -40,7 +40,7 @@ use self::{
 };
 use crate::{
     client::until_within,
-    programs::{Place, Programs},
+    programs::{Place, Programs, SERVICES},
     receiver::Receiver,
     system::{ready, seed as seed_database},
 };
@@ -69,11 +69,12 @@ async fn started(sizes: &Sizes, seed: u64) -> (Nemesis, Shop) {
     let (honest, trap) = (Buyer::honest().await, Receiver::start().await);
     let misbehaving = Buyer::misbehaving(seed, trap.uri.clone()).await;
     let behind = |of: fn(&Place) -> std::net::SocketAddr| places.iter().map(of).collect::<Vec<_>>();
-    let links = Links {
+    let mut links = Links {
         postgres: Proxy::start(&[([127, 0, 0, 1], postgres.port()).into()]).await,
         redis: Proxy::start(&[address_of(&redis.url())]).await,
         bap: Proxy::start(&behind(Place::bap)).await,
         cds: Proxy::start(&behind(Place::cds)).await,
+        services: Vec::new(),
         buyer: Proxy::start(&[address_of(&honest.receiver.uri)]).await,
     };
     let (bap, cds) = (links.bap.url(), links.cds.url());
@@ -98,6 +99,11 @@ async fn started(sizes: &Sizes, seed: u64) -> (Nemesis, Shop) {
     ];
     let mut programs = Programs::over(database, 1, &places.iter().collect::<Vec<_>>(), &more).await;
     programs.told("DATABASE_URL", &postgres.url_at(links.postgres.address().port(), "sslmode=disable"));
+    for (_, variable) in SERVICES {
+        let proxy = Proxy::start(programs.listen(variable)).await;
+        programs.called_at(variable, &[proxy.address().to_string()]);
+        links.services.push(proxy);
+    }
     let services = programs.services().map(Some).into();
     let gateways = places.iter().map(|place| Some(programs.doomed_gateway(place, ""))).collect();
     for place in &places {

@@ -28,6 +28,7 @@ pub struct Links {
     pub redis: Proxy,
     pub bap: Proxy,
     pub cds: Proxy,
+    pub services: Vec<Proxy>,
     pub buyer: Proxy,
 }
 
@@ -37,6 +38,7 @@ impl Links {
             Link::Postgres => vec![&self.postgres],
             Link::Redis => vec![&self.redis],
             Link::Gateways => vec![&self.bap, &self.cds],
+            Link::Services => self.services.iter().collect(),
             Link::Buyer => vec![&self.buyer],
         }
     }

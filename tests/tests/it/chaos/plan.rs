@@ -21,11 +21,13 @@ pub enum Link {
     Redis,
     /// Our buyer's side, our seller's side and our discovery, by way of a balancer before both gateways.
     Gateways,
+    /// The gateways and the services, and the services among themselves.
+    Services,
     /// The gateways and another BAP that takes callbacks.
     Buyer,
 }
 
-const LINKS: [Link; 4] = [Link::Gateways, Link::Postgres, Link::Buyer, Link::Redis];
+const LINKS: [Link; 5] = [Link::Gateways, Link::Postgres, Link::Services, Link::Buyer, Link::Redis];
 const REDIS: [redis::Fault; 4] =
     [redis::Fault::Flushed, redis::Fault::Killed, redis::Fault::Frozen, redis::Fault::Yesterday];
 

@@ -26,7 +26,7 @@ pub(super) enum Advance {
     /// The state has not come so far: others lie between.
     Behind,
     /// The next state, and what is written of it; without a head, only its place.
-    To(Cached, Option<Head>, Vec<Edit>),
+    To(Box<(Cached, Option<Head>, Vec<Edit>)>),
 }
 
 /// The field that holds what is set aside for a part.
@@ -51,7 +51,7 @@ impl Cached {
         let mut next = Self { buyer_seq, ..self.clone() };
         next.edit(&edits);
         next.head = head.clone().or(next.head);
-        Advance::To(next, head, edits)
+        Advance::To(Box::new((next, head, edits)))
     }
 
     /// Takes the step that follows, whatever its number.

@@ -200,8 +200,9 @@ impl Transactions {
                 }
                 return;
             }
-            Advance::To(next, head, edits) => (Arc::new(next), head, edits),
+            Advance::To(advanced) => *advanced,
         };
+        let next = Arc::new(next);
         let written = self.cache.apply(transaction, buyer_seq, head.as_ref(), &edits).await;
         if known.head.is_none() {
             self.notes.transaction(transaction);

@@ -200,7 +200,7 @@ impl World {
         let (next, head, edits) = match known.advance(buyer_seq, &self.log[n].step()) {
             Advance::Nothing => return,
             Advance::Behind => return self.rebuild(gateway),
-            Advance::To(next, head, edits) => (next, head, edits),
+            Advance::To(advanced) => *advanced,
         };
         let written = (fate != Fate::Unwritten).then(|| self.script(buyer_seq, head, &edits));
         match written {

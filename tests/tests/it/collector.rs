@@ -144,7 +144,7 @@ impl Spans {
         self.0.values().filter(|span| self.line(span).skip(1).any(|one| one.id == above.id))
     }
 
-    pub fn named(&self, name: &str) -> &Span {
-        self.0.values().find(|span| span.name == name).unwrap_or_else(|| panic!("no span {name}"))
+    pub fn named(&self, name: &str) -> Result<&Span, String> {
+        self.0.values().find(|span| span.name == name).ok_or_else(|| format!("there is no {name}"))
     }
 }

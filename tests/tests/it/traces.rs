@@ -34,29 +34,39 @@ fn service_of(action: &str) -> Option<&'static str> {
     }
 }
 
-/// The whole way of an action: from the client's request to the callback.
+/// The whole way of an action: from the client's request to the callback. Spans come when they have ended, those of each
+/// program for themselves.
 async fn is_whole(collector: &Collector, action: &str) -> Span {
-    let callback = format!("POST /callbacks/on_{action}");
-    let heard = collector.has(&callback, |span| span.name == callback).await;
-    // What is beneath it ends before it does, but for what is written by the way.
-    let statement = |span: &Span| span.name == "EVALSHA" && span.parent == heard.id;
-    collector.has("the buyer's state", statement).await;
-    let spans = collector.spans();
-    let asked = spans.named(&format!("POST /api/{action}")).clone();
-    let above: Vec<&str> = spans.line(&heard).map(|span| span.name.as_str()).collect();
-    for name in [format!("deliver on_{action}"), format!("POST /{action}"), format!("POST /api/{action}")] {
-        assert!(above.contains(&name.as_str()), "{callback} is not beneath {name}: {above:?}");
+    until(&format!("the whole way of {action}"), async || whole(&collector.spans(), action)).await
+}
+
+fn whole(spans: &Spans, action: &str) -> Result<Span, String> {
+    let heard = spans.named(&format!("POST /callbacks/on_{action}"))?;
+    let asked = spans.named(&format!("POST /api/{action}"))?;
+    let above: Vec<&str> = spans.line(heard).map(|span| span.name.as_str()).collect();
+    for name in [&format!("deliver on_{action}"), &format!("POST /{action}"), &asked.name] {
+        if !above.contains(&name.as_str()) {
+            return Err(format!("{} is not beneath {name}: {above:?}", heard.name));
+        }
     }
-    let beneath: Vec<&Span> = spans.beneath(&asked).collect();
-    for service in ["gateway", "order"].into_iter().chain(service_of(action)) {
-        assert!(beneath.iter().any(|span| span.service == service), "{action} without {service}");
-    }
-    let has = |name: &str, value: &str| {
-        beneath.iter().any(|span| span.attributes.get(name).is_some_and(|found| found == value))
+    let beneath: Vec<&Span> = spans.beneath(asked).collect();
+    let has = |what: &str, like: &dyn Fn(&Span) -> bool| match beneath.iter().any(|span| like(span)) {
+        true => Ok(()),
+        false => Err(format!("{} has nothing beneath it that is {what}", asked.name)),
     };
-    assert!(has("db.system.name", "postgresql") && has("db.system.name", "redis"), "{action}");
-    assert!(has("rpc.response.status_code", "OK") && has("messaging.system", "beckn"), "{action}");
-    asked
+    has("the buyer's state", &|span| span.name == "EVALSHA" && span.parent == heard.id)?;
+    for service in ["gateway", "order"].into_iter().chain(service_of(action)) {
+        has(service, &|span| span.service == service)?;
+    }
+    for (name, value) in [
+        ("db.system.name", "postgresql"),
+        ("db.system.name", "redis"),
+        ("rpc.response.status_code", "OK"),
+        ("messaging.system", "beckn"),
+    ] {
+        has(value, &|span| span.attributes.get(name).is_some_and(|found| found == value))?;
+    }
+    Ok(asked.clone())
 }
 
 /// The root that nobody records (design: the first 8 bytes of UUIDv5(trace id, "root")).

@@ -54,8 +54,7 @@ impl App {
         let clock = Clock::system();
         let services = Services::new(&config)?;
         let access = Access::new(&config.access, &config.identity.own_uris, services.keys.clone());
-        let turns = config.access.at_once.api.get().into();
-        let at_once = PerPeer { calls: config.callback_per_peer, turns };
+        let at_once = PerPeer { calls: config.callback_per_peer, turns: config.access.at_once.per_peer() };
         let peers = Peers::new(&config.identity, &config.peers, at_once, tasks)?;
         let bap = config.identity.bap_id.clone();
         let transactions = Transactions::start(&config.redis, services.mailbox.clone(), bap, tasks, stop)?;

@@ -43,13 +43,13 @@ pub async fn admit(app: App, who: Who, class: Option<Class>, mut request: Reques
     }
 }
 
-/// Serves a request that was let in, if there is a place for it once its body is there: who is slow to send one has none.
+/// Serves a request that was let in, if it gets a place once its body is there: who is slow to send one has none.
 pub async fn work(app: App, who: Who, class: Class, request: Request, next: Next) -> Response {
     let request = match whole(request).await {
         Ok(request) => request,
         Err(error) => return error.answer(who, app.clock.now()),
     };
-    match app.access.rooms.enter(class) {
+    match app.access.rooms.enter(class).await {
         Some(place) => place.hold(next.run(request)).await,
         None => Refusal::Overload.answer(who, app.clock.now()),
     }

@@ -96,7 +96,7 @@ async fn discovered(client: &Client) -> Trade {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_is_shed_but_for_what_can_be_done_and_that_is_done() {
-    let system = System::with(Setup { at_once: ["2", "2", "64", "2"], ..Setup::default() }).await;
+    let system = System::with(Setup { at_once: ["2", "2", "64", "2", "0"], ..Setup::default() }).await;
     let receiver = Receiver::start().await;
     let message = |n: usize| {
         let init = beckn::init(ALPHA, &json!(1));
@@ -140,7 +140,7 @@ async fn a_flood_is_shed_but_for_what_can_be_done_and_that_is_done() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_room_for_one_of_each_our_buyers_side_does_not_wait_for_itself() {
-    let setup = Setup { at_once: ["1"; 4], callback_per_peer: "1", ..Setup::default() };
+    let setup = Setup { at_once: ["1", "1", "1", "1", "0"], callback_per_peer: "1", ..Setup::default() };
     let system = System::with(setup).await;
     let (held_up, other) = (discovered(&system).await, discovered(&system).await);
     system.tables.change(NO_OFFER_IS_READ).await;
@@ -163,4 +163,16 @@ async fn with_room_for_one_of_each_our_buyers_side_does_not_wait_for_itself() {
     join_all([&held_up, &other].map(bought)).await;
     join_all((0..4).map(async |_| bought(&discovered(&system).await).await)).await;
     system.is_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_burst_waits_its_turn() {
+    let setup = Setup { at_once: ["1", "1", "1", "1", "24"], ..Setup::default() };
+    let system = System::with(setup).await;
+    let criteria = json!({"sourceType": "SOLAR", "timeWindow": window()});
+    let asked = join_all((0..FLOOD).map(|_| system.post("/api/discover", &criteria))).await;
+    for answer in asked {
+        let id = answer.acknowledged().json["transaction_id"].as_str().unwrap().to_owned();
+        system.trade(&id).status("SELECTING").await;
+    }
 }

@@ -33,8 +33,8 @@ pub struct Setup {
     pub callback_per_peer: &'static str,
     /// ORDER_HOLD_SECONDS.
     pub hold_seconds: &'static str,
-    /// API_AT_ONCE, ACTIONS_AT_ONCE, CALLBACKS_AT_ONCE and CDS_AT_ONCE.
-    pub at_once: [&'static str; 4],
+    /// API_AT_ONCE, ACTIONS_AT_ONCE, CALLBACKS_AT_ONCE and CDS_AT_ONCE; WAITING_PER_CLASS.
+    pub at_once: [&'static str; 5],
     /// RECONCILE_INTERVAL_SECONDS.
     pub reconcile_seconds: &'static str,
     pub redis: Redis,
@@ -59,7 +59,7 @@ impl Default for Setup {
             callback_per_peer: "64",
             hold_seconds: "900",
             // A busy machine is slow, and few tests are about overload.
-            at_once: ["1000"; 4],
+            at_once: ["1000"; 5],
             reconcile_seconds: "60",
             redis: Redis::Here,
             calls: None,
@@ -69,7 +69,7 @@ impl Default for Setup {
 }
 
 /// GATEWAY_ID is the first.
-type Variables = [(&'static str, String); 27];
+type Variables = [(&'static str, String); 28];
 
 fn environment(variables: &Variables) -> Env {
     Env::of(variables.each_ref().map(|(name, value)| (*name, value.as_str())))
@@ -148,7 +148,7 @@ impl System {
             Some(calls) => calls.on_the_way_to(service).await.to_string(),
             None => service.to_string(),
         };
-        let [api, actions, callbacks, of_cds] = setup.at_once.map(str::to_owned);
+        let [api, actions, callbacks, of_cds, waiting] = setup.at_once.map(str::to_owned);
         let [peers, dns, certificates, listens, auth, operator] = setup.more.clone();
         let variables = [
             ("GATEWAY_ID", "first".to_owned()),
@@ -168,6 +168,7 @@ impl System {
             ("ACTIONS_AT_ONCE", actions),
             ("CALLBACKS_AT_ONCE", callbacks),
             ("CDS_AT_ONCE", of_cds),
+            ("WAITING_PER_CLASS", waiting),
             ("ORDER_HOLD_SECONDS", setup.hold_seconds.into()),
             ("SWEEP_INTERVAL_SECONDS", "1".into()),
             ("RECONCILE_INTERVAL_SECONDS", setup.reconcile_seconds.into()),

@@ -6,11 +6,7 @@ use p2p_domain::Clock;
 use p2p_runtime::{Stop, Tasks};
 
 use crate::{
-    access::Access,
-    config::Config,
-    exchange::Exchange,
-    peers::{Peers, PerPeer},
-    services::Services,
+    access::Access, config::Config, exchange::Exchange, peers::Peers, services::Services,
     transaction::Transactions,
 };
 
@@ -54,8 +50,7 @@ impl App {
         let clock = Clock::system();
         let services = Services::new(&config)?;
         let access = Access::new(&config.access, &config.identity.own_uris, services.keys.clone());
-        let at_once = PerPeer { calls: config.callback_per_peer, turns: config.access.at_once.per_peer() };
-        let peers = Peers::new(&config.identity, &config.peers, at_once, tasks)?;
+        let peers = Peers::new(&config.identity, &config.peers, config.callback_per_peer, tasks)?;
         let bap = config.identity.bap_id.clone();
         let transactions = Transactions::start(&config.redis, services.mailbox.clone(), bap, tasks, stop)?;
         let exchange = Exchange::new(

@@ -57,6 +57,11 @@ impl Access {
         }
     }
 
+    /// How many clients' requests may wait for one peer just now.
+    pub fn may_wait_for_a_peer(&self) -> usize {
+        self.rooms.per_peer()
+    }
+
     /// Whether callers need keys.
     pub fn auth(&self) -> Auth {
         self.auth

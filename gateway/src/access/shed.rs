@@ -29,7 +29,7 @@ const WAITING: u16 = 128;
 /// A place that does not come free for so long does not come soon.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// Nobody waits for so long after there was too much to do.
-const OVERLOADED_FOR: Duration = Duration::from_secs(2);
+const OVERLOADED_FOR: Duration = Duration::from_secs(3);
 /// Between two warnings that requests are shed.
 const QUIET: Duration = Duration::from_secs(10);
 
@@ -80,11 +80,6 @@ impl AtOnce {
             waiting: env.value("WAITING_PER_CLASS", WAITING)?,
         })
     }
-
-    /// Clients' requests that may wait for one peer: as many as our own seller's side lets in or has waiting, by default.
-    pub fn per_peer(&self) -> usize {
-        usize::from(self.api.get()).saturating_add(self.waiting.into())
-    }
 }
 
 /// Noted on the answer to a request that was shed: it is not worth a line in the log.
@@ -97,6 +92,7 @@ pub(super) struct Rooms {
     actions: Room,
     callbacks: Room,
     cds: Room,
+    at_once: AtOnce,
     warned: Mutex<Option<Instant>>,
 }
 
@@ -108,6 +104,7 @@ impl Rooms {
             actions: room(most.actions),
             callbacks: room(most.callbacks),
             cds: room(most.cds),
+            at_once: *most,
             warned: Mutex::default(),
         }
     }
@@ -137,6 +134,12 @@ impl Rooms {
             self.warn(class);
         }
         place
+    }
+
+    /// Clients' requests that may wait for one peer: so many more when so many may wait for a place.
+    pub fn per_peer(&self) -> usize {
+        let waiting = if self.api.is_overloaded() { 0 } else { self.at_once.waiting };
+        usize::from(self.at_once.api.get()) + usize::from(waiting)
     }
 
     fn warn(&self, class: Class) {
@@ -296,6 +299,7 @@ mod tests {
         let rooms = one_each(2);
         let place = rooms.enter(Class::Api).await.unwrap();
         let waiting = || rooms.enter(Class::Api);
+        assert_eq!(rooms.per_peer(), 3);
         let asked = Instant::now();
         let (one, other) = (waiting(), waiting());
         let one_too_many = async {
@@ -307,6 +311,7 @@ mod tests {
         assert!(waited.0.is_none() && waited.1.is_none() && shed.is_none());
         assert!(rooms.enter(Class::Api).await.is_none());
         assert!(asked.elapsed() < LONGEST_WAIT, "it was waited for");
+        assert_eq!(rooms.per_peer(), 1);
         // Whoever finds a place is served all the same.
         drop(place);
         let place = rooms.enter(Class::Api).await.unwrap();

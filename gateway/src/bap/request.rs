@@ -172,7 +172,7 @@ impl App {
         let body = raw(&Request { context: &context, message: &outgoing.message })?.get().to_owned();
         let base = bpp.map_or(us.cds_uri.as_str(), |(_, uri)| uri);
         let uri = format!("{}/{}", base.trim_end_matches('/'), outgoing.action);
-        let turn = self.peers.turn(&uri).ok_or_else(busy_peer)?;
+        let turn = self.peers.turn(&uri, self.access.may_wait_for_a_peer()).ok_or_else(busy_peer)?;
         let request = SendRequest {
             gateway: Some(self.exchange.gateway()?),
             bap_id: us.bap_id.to_string(),

@@ -22,7 +22,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -36,7 +36,7 @@ use p2p_runtime::{
     Reach, RequestId, Tasks,
     trace::{self, KeyValue, SpanKind},
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 use tower::ServiceExt;
 use url::Url;
 
@@ -132,26 +132,22 @@ pub struct Peers {
     allow: Arc<Allow>,
     /// None when only programs of this machine reach us.
     senders: Option<Arc<Senders>>,
-    at_once: PerPeer,
+    calls_at_once: usize,
     peers: Arc<Mutex<HashMap<String, Arc<Peer>>>>,
     own: Arc<Own>,
     tasks: Tasks,
 }
 
-/// How many calls of one peer there may be.
-#[derive(Debug, Clone, Copy)]
-pub struct PerPeer {
-    /// Under way at once.
-    pub calls: usize,
-    /// Under way or waiting, of those that a client waits for.
-    pub turns: usize,
-}
-
 /// A call of a peer for a client, under way or waiting.
 #[derive(Debug)]
 pub struct Turn {
-    _peer: Arc<Peer>,
-    _turn: OwnedSemaphorePermit,
+    peer: Arc<Peer>,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.peer.turns.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// One host and port.
@@ -162,7 +158,8 @@ struct Peer {
     /// One at a time while it fails.
     probe: Semaphore,
     failing: AtomicBool,
-    turns: Arc<Semaphore>,
+    /// How many there are.
+    turns: AtomicUsize,
 }
 
 struct Own {
@@ -183,7 +180,12 @@ impl Peers {
     ///
     /// # Errors
     /// When no client can be built.
-    pub fn new(us: &Identity, config: &PeerConfig, at_once: PerPeer, tasks: &Tasks) -> anyhow::Result<Self> {
+    pub fn new(
+        us: &Identity,
+        config: &PeerConfig,
+        calls_at_once: usize,
+        tasks: &Tasks,
+    ) -> anyhow::Result<Self> {
         let places = |uris: &[&String]| uris.iter().filter_map(|uri| target::place(uri)).collect();
         let hosts: HashSet<String> = places(&us.own_uris.iter().collect::<Vec<_>>());
         let mut written: HashSet<String> = places(&[&us.bap_uri, &us.bpp_uri, &us.cds_uri]);
@@ -201,7 +203,7 @@ impl Peers {
             ours: client(Judge::Own)?,
             allow,
             senders,
-            at_once,
+            calls_at_once,
             peers: Arc::default(),
             own: Arc::new(Own { hosts, written, routers: OnceLock::new() }),
             tasks: tasks.clone(),
@@ -243,11 +245,12 @@ impl Peers {
         target::place(uri).is_some_and(|place| self.own.hosts.contains(&place))
     }
 
-    /// A turn of a client's request to this address; none when too many wait for it already.
-    pub fn turn(&self, uri: &str) -> Option<Turn> {
+    /// A turn of a client's request to this address; none when so many wait for it already.
+    pub fn turn(&self, uri: &str, most: usize) -> Option<Turn> {
         let peer = self.peer(&target::place(uri).unwrap_or_default());
-        let turn = Arc::clone(&peer.turns).try_acquire_owned().ok()?;
-        Some(Turn { _peer: peer, _turn: turn })
+        let one_more = |turns| (turns < most).then_some(turns + 1);
+        peer.turns.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
+        Some(Turn { peer })
     }
 
     /// POSTs JSON and reads the answer. At most so many to one host and port at once, and one at a time while it
@@ -296,10 +299,10 @@ impl Peers {
             peers.retain(|_, peer| Arc::strong_count(peer) > 1);
         }
         let new = || Peer {
-            calls: Semaphore::new(self.at_once.calls),
+            calls: Semaphore::new(self.calls_at_once),
             probe: Semaphore::new(1),
             failing: AtomicBool::new(false),
-            turns: Arc::new(Semaphore::new(self.at_once.turns)),
+            turns: AtomicUsize::new(0),
         };
         peers.entry(host.to_owned()).or_insert_with(|| Arc::new(new())).clone()
     }

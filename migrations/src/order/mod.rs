@@ -6,6 +6,7 @@ mod m20261125_140000_how_orders_end;
 mod m20261125_171500_traces_of_stored_work;
 mod m20261128_090000_who_may_act;
 mod m20261128_091000_unconfirmed_orders;
+mod m20261201_190000_deliveries_that_expire;
 
 use sea_orm_migration::prelude::*;
 
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_171500_traces_of_stored_work::Migration),
             Box::new(m20261128_090000_who_may_act::Migration),
             Box::new(m20261128_091000_unconfirmed_orders::Migration),
+            Box::new(m20261201_190000_deliveries_that_expire::Migration),
         ]
     }
 }

@@ -93,11 +93,15 @@ impl Store {
         found.map(drop).ok_or_else(|| Error::GatewayOutdated(gateway.id.clone()))
     }
 
-    /// Deliveries that are too old to be of use.
+    /// Deliveries that are too old to be of use, whenever they would be tried again.
     async fn bury_expired(&self) -> Result<(), Error> {
+        // In the order of its index, which has nothing of all that waits without end.
         let statement = sql(
             "UPDATE orders.outbox SET status = 'DEAD', last_error = 'expired', updated_at = now()
-             WHERE status = 'PENDING' AND due_at <= now() AND expires_at <= now() AND lease_until <= now()
+             WHERE id IN (
+                 SELECT id FROM orders.outbox
+                 WHERE status = 'PENDING' AND expires_at <= now() AND lease_until <= now()
+                 ORDER BY expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED)
              RETURNING action",
             [],
         );

@@ -41,19 +41,20 @@ impl Store {
     /// # Errors
     /// When the database fails or a row cannot be.
     pub async fn over(&self, limit: u32) -> Result<Vec<(TransactionKey, OrderId)>, Error> {
-        let statement = sql(
-            "SELECT o.id, o.bap_id, o.transaction_id FROM (
-                 (SELECT id, bap_id, transaction_id FROM orders.orders
-                  WHERE status IN ('DRAFT', 'PENDING', 'EXPIRING') AND hold_until <= now() ORDER BY hold_until)
-                 UNION ALL
-                 (SELECT id, bap_id, transaction_id FROM orders.orders WHERE status = 'CANCELLING' ORDER BY updated_at)
-             ) o
-             WHERE NOT EXISTS (
-                 SELECT 1 FROM orders.inbox i
-                 WHERE i.bap_id = o.bap_id AND i.transaction_id = o.transaction_id AND i.status <> 'DONE')
-             LIMIT $1",
-            [i64::from(limit).into()],
-        );
+        // The bound stands where it is known when the query is planned: then each half is read in the order of its index,
+        // as far as it is needed, however many there are.
+        let half = |condition: &str, oldest: &str| {
+            format!(
+                "(SELECT o.id, o.bap_id, o.transaction_id FROM orders.orders o WHERE {condition} AND NOT EXISTS (
+                      SELECT 1 FROM orders.inbox i
+                      WHERE i.bap_id = o.bap_id AND i.transaction_id = o.transaction_id AND i.status <> 'DONE')
+                  ORDER BY {oldest} LIMIT {limit})"
+            )
+        };
+        let held =
+            half("o.status IN ('DRAFT', 'PENDING', 'EXPIRING') AND o.hold_until <= now()", "o.hold_until");
+        let given_up = half("o.status = 'CANCELLING'", "o.updated_at");
+        let statement = sql(format!("{held} UNION ALL {given_up} LIMIT {limit}"), []);
         let found = self.db.query_all_raw(statement).await?;
         found.iter().map(|found| Ok((row::scope(found)?, OrderId(found.try_get("", "id")?)))).collect()
     }

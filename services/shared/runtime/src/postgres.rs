@@ -26,13 +26,14 @@ const TESTED_WHEN_IDLE_FOR: Duration = Duration::from_secs(1);
 /// Bounds on the server's side: a statement, a wait for a lock, a transaction left open. And every statement of
 /// ours reads by key: a plan that was made while a table was small must not scan it when it has grown, and none
 /// gets better by being made again for each call.
-const SERVER_SETTINGS: [(&str, &str); 6] = [
+const SERVER_SETTINGS: [(&str, &str); 7] = [
     ("statement_timeout", "10s"),
     ("lock_timeout", "5s"),
     ("idle_in_transaction_session_timeout", "10s"),
     ("enable_seqscan", "off"),
     ("plan_cache_mode", "force_generic_plan"),
     ("jit", "off"),
+    ("max_parallel_workers_per_gather", "0"),
 ];
 /// How often a transaction is run that loses a race each time.
 pub const TRIES: u32 = 5;

@@ -14,6 +14,7 @@ use p2p_runtime::{
     grpc::{Between, DeadlineChannel, Service, channel},
 };
 use rust_decimal::Decimal;
+use tonic::Status;
 
 const OFFERS: i64 = 20;
 const PROVIDERS: i64 = 5;
@@ -30,10 +31,7 @@ pub async fn fill(catalog: SocketAddr, today: NaiveDate) -> anyhow::Result<()> {
     let mut catalog = CatalogServiceClient::new(channel);
     let window = window(today).context("no such day")?;
     for n in 0..PROVIDERS {
-        let provider = Provider { id: provider(n), name: format!("Bench {n}"), ..Default::default() };
-        catalog
-            .upsert_provider(UpsertProviderRequest { provider: Some(provider), must_be_new: false })
-            .await?;
+        sells(&mut catalog, &provider(n)).await?;
     }
     for n in 0..OFFERS {
         one(&mut catalog, n, window).await.with_context(|| format!("offer {n}"))?;
@@ -46,7 +44,18 @@ fn provider(n: i64) -> String {
     format!("bench-provider-{}", n % PROVIDERS)
 }
 
-fn window(today: NaiveDate) -> Option<TimeWindow> {
+/// Makes a provider.
+///
+/// # Errors
+/// When the catalog service refuses or does not answer.
+pub async fn sells(catalog: &mut CatalogServiceClient<DeadlineChannel>, id: &str) -> Result<(), Status> {
+    let provider = Provider { id: id.to_owned(), name: id.to_owned(), ..Default::default() };
+    let request = UpsertProviderRequest { provider: Some(provider), must_be_new: false };
+    catalog.upsert_provider(request).await.map(drop)
+}
+
+/// Tomorrow from 10:00 to 16:00.
+pub fn window(today: NaiveDate) -> Option<TimeWindow> {
     let day = today.checked_add_days(Days::new(1))?;
     let at = |hour| Some(day.and_hms_opt(hour, 0, 0)?.and_utc());
     TimeWindow::new(at(10)?, at(16)?).ok()
@@ -57,23 +66,43 @@ async fn one(
     n: i64,
     window: TimeWindow,
 ) -> anyhow::Result<()> {
-    let id = format!("bench-offer-{n:02}");
+    let id = offer_id(&format!("{n:02}"));
     let known = catalog.get_offers(GetOffersRequest { offer_ids: vec![id.clone()] }).await?.into_inner();
     let committed = known.offers.first().map_or(0, |offer| offer.reserved_wh + offer.sold_wh);
-    let total_wh = committed + FREE_KWH * Energy::KWH.wh();
+    let free_wh = FREE_KWH * Energy::KWH.wh();
+    put_up(catalog, &format!("{n:02}"), &provider(n), Decimal::new(30 + n, 3), committed + free_wh, window)
+        .await
+}
+
+/// The id of what is put up under this name.
+pub fn offer_id(name: &str) -> String {
+    format!("bench-offer-{name}")
+}
+
+/// Makes an offer and its item of so much in all, or changes them.
+///
+/// # Errors
+/// When the catalog service refuses or does not answer.
+pub async fn put_up(
+    catalog: &mut CatalogServiceClient<DeadlineChannel>,
+    name: &str,
+    provider: &str,
+    price: Decimal,
+    total_wh: i64,
+    window: TimeWindow,
+) -> anyhow::Result<()> {
     let item = Item {
-        id: format!("bench-item-{n:02}"),
-        provider_id: provider(n),
+        id: format!("bench-item-{name}"),
+        provider_id: provider.to_owned(),
         source_type: "SOLAR".into(),
         delivery_mode: "SCHEDULED".into(),
-        meter_id: format!("bench-meter-{n:02}"),
+        meter_id: format!("bench-meter-{name}"),
         production_windows: vec![window.into()],
         total_wh,
         ..Item::default()
     };
-    let price = Decimal::new(30 + n, 3);
     let offer = Offer {
-        id,
+        id: offer_id(name),
         item_id: item.id.clone(),
         provider_id: item.provider_id.clone(),
         price_per_kwh: Some(Money::new(price, "USD".parse()?)?.into()),

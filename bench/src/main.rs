@@ -6,6 +6,7 @@
 //! bench compare   the cost of whole trades in two running systems, in turn
 //! bench slow      whole trades beside silent and slow sockets, and without them, in turn
 //! bench overload  ten times what can be done, in an open loop: what is shed, and what becomes of the rest
+//! bench hot       many buyers of one offer, in a database and a catalog service of its own
 //! bench discover  searches among 1,000 to 1,000,000 offers, in a database and a catalog service of its own
 //! ```
 //!
@@ -16,6 +17,7 @@ mod compare;
 mod discover;
 mod fill;
 mod floor;
+mod hot;
 mod local;
 mod meters;
 mod options;
@@ -24,6 +26,7 @@ mod report;
 mod run;
 mod slow;
 mod spread;
+mod stand;
 mod table;
 mod trade;
 
@@ -32,7 +35,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use p2p_runtime::Env;
 
-use crate::options::{Compare, Discover, Floor, Options, Overload, Slow, Trade, USAGE};
+use crate::options::{Compare, Discover, Floor, Hot, Options, Overload, Slow, Trade, USAGE};
 
 fn main() -> ExitCode {
     p2p_runtime::use_ring();
@@ -65,6 +68,9 @@ async fn measure(arguments: Vec<String>) -> anyhow::Result<()> {
         }
         Some((command, rest)) if command == "overload" => {
             overload::overload(Overload::of(Options::parse(rest)?, &env, running.as_ref())?).await
+        }
+        Some((command, rest)) if command == "hot" => {
+            hot::run(Hot::of(Options::parse(rest)?, &env, running.as_ref())?).await
         }
         Some((command, rest)) if command == "floor" => {
             floor::run(Floor::of(Options::parse(rest)?, &env, running.as_ref())?).await

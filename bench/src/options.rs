@@ -27,6 +27,8 @@ pub const USAGE: &str =
                   [--warmup 2] [--poll-ms 20] [--fill] [--catalog 127.0.0.1:50051] [--key KEY]
        bench overload [--url http://127.0.0.1:4000] [--times 10] [--concurrency 8,16,32] [--seconds 10]
                   [--warmup 2] [--fill] [--catalog 127.0.0.1:50051] [--key KEY]
+       bench hot [--concurrency 1,8,32,128] [--seconds 10] [--warmup 2] [--database-url URL]
+                 in a database of its own
        bench discover [--offers 1000,10000,100000,1000000] [--requests 300] [--database-url URL]
                    where a database of its own can be made: of `local up`, or alone by
                    local test -- target/release/bench discover";
@@ -310,6 +312,34 @@ impl Floor {
     }
 }
 
+/// `bench hot`.
+#[derive(Debug)]
+pub struct Hot {
+    /// Buyers at once, one measurement each.
+    pub concurrency: Vec<usize>,
+    /// How long each measurement lasts.
+    pub lasts: Duration,
+    /// Reservations before each measurement, not counted.
+    pub warmup: Duration,
+    /// A PostgreSQL whose user may make databases.
+    pub database_url: String,
+}
+
+impl Hot {
+    /// Of the command line, over the private PostgreSQL of `local test` or the running system.
+    ///
+    /// # Errors
+    /// Names the option that cannot be used.
+    pub fn of(options: Options, env: &Env, running: Option<&Running>) -> anyhow::Result<Self> {
+        Ok(Self {
+            concurrency: options.numbers("concurrency", "1,8,32,128", 1_000)?,
+            lasts: Duration::from_secs(options.value("seconds", 10)?),
+            warmup: Duration::from_secs(options.value("warmup", 2)?),
+            database_url: own_database_url(&options, env, running)?,
+        })
+    }
+}
+
 /// `bench discover`.
 #[derive(Debug)]
 pub struct Discover {
@@ -331,13 +361,7 @@ impl Discover {
         offers.sort_unstable();
         let requests = options.value("requests", 300)?;
         ensure!(requests > 0, "--requests: at least 1");
-        let named = options.text("database-url").or_else(|| env.optional("TEST_DATABASE_URL"));
-        named.as_deref().map(on_this_machine).transpose()?;
-        let url = match named {
-            Some(url) => Some(url),
-            None => database_url(&options, env, running)?,
-        };
-        Ok(Self { offers, requests, database_url: url.context("no PostgreSQL: say --database-url")? })
+        Ok(Self { offers, requests, database_url: own_database_url(&options, env, running)? })
     }
 }
 
@@ -371,6 +395,17 @@ fn database_url(options: &Options, env: &Env, running: Option<&Running>) -> anyh
     let url = named.or_else(|| running.and_then(Running::superuser_url));
     url.as_deref().map(on_this_machine).transpose()?;
     Ok(url)
+}
+
+/// Where a database of the measurement's own can be made.
+fn own_database_url(options: &Options, env: &Env, running: Option<&Running>) -> anyhow::Result<String> {
+    let named = options.text("database-url").or_else(|| env.optional("TEST_DATABASE_URL"));
+    named.as_deref().map(on_this_machine).transpose()?;
+    let url = match named {
+        Some(url) => Some(url),
+        None => database_url(options, env, running)?,
+    };
+    url.context("no PostgreSQL: say --database-url")
 }
 
 /// Only this machine is measured.

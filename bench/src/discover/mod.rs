@@ -1,6 +1,5 @@
 //! `bench discover`: searches among ever more offers, one after the other, at a catalog service of its own.
 
-mod stand;
 mod stock;
 mod table;
 mod wish;
@@ -8,25 +7,24 @@ mod wish;
 use anyhow::Context;
 use p2p_domain::Clock;
 use p2p_proto::{
-    catalog::{
-        Filter, SearchCatalogRequest, SearchCatalogResponse, catalog_service_client::CatalogServiceClient,
-    },
+    catalog::{Filter, SearchCatalogRequest, SearchCatalogResponse},
     reason,
 };
-use p2p_runtime::grpc::DeadlineChannel;
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
-use self::stand::Stand;
-use crate::{options::Discover, run::load, spread::Spread};
+use crate::{
+    options::Discover,
+    run::load,
+    spread::Spread,
+    stand::{Catalog, Stand},
+};
 
 const WARMUP: usize = 20;
 const PAGE: u32 = 100;
 const LONG_PAGE: u32 = 1_000;
 /// A deep page lies behind so many long ones.
 const DEEP: usize = 20;
-
-type Catalog = CatalogServiceClient<DeadlineChannel>;
 
 /// What was looked for, and how long the answers took.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use p2p_migrations::{Service, up_one};
 use p2p_proto::catalog::{SearchCatalogRequest, catalog_service_client::CatalogServiceClient};
 use p2p_runtime::{
     Env,
-    grpc::{self, Between, channel},
+    grpc::{self, Between, DeadlineChannel, channel},
 };
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 use tokio::{
@@ -16,12 +16,13 @@ use tokio::{
 };
 use url::Url;
 
-use super::Catalog;
-
 const DEADLINE: Duration = Duration::from_secs(10);
 const READY_WITHIN: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(50);
 const MOST_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+/// The way to the service.
+pub type Catalog = CatalogServiceClient<DeadlineChannel>;
 
 /// What is measured.
 pub struct Stand {
@@ -41,7 +42,7 @@ impl Stand {
     /// When either cannot be had.
     pub async fn make(postgres: &str) -> anyhow::Result<Self> {
         let admin = connect(postgres).await.context("cannot reach PostgreSQL")?;
-        let name = format!("bench_discover_{}", std::process::id());
+        let name = format!("bench_{}", std::process::id());
         admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await?;
         let mut url = Url::parse(postgres)?;
         url.set_path(&name);

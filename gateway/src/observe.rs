@@ -197,7 +197,7 @@ mod tests {
         let seen = Arc::new(OnceLock::new());
         let see = seen.clone();
         let handler = || async move {
-            in_trade(&TransactionId::random(), Vec::new);
+            in_trade(&TransactionId::new(chrono::DateTime::UNIX_EPOCH), Vec::new);
             let arrival = Context::current().get::<Weak<Arrival>>().cloned().unwrap();
             assert!(arrival.upgrade().is_some());
             see.set(arrival).unwrap();

@@ -52,7 +52,10 @@ pub async fn discover(
         // A client goes on with what is its own; the id of a new transaction is ours.
         Some(id) if !app.transactions.is_of(&buyer, id).await? => Err(ApiError::not_found(NO_TRANSACTION)),
         Some(id) => app.request(&buyer, id, &asked).await,
-        None => app.request_on(Loaded::default(), &buyer, &TransactionId::random(), &asked).await,
+        None => {
+            let new = TransactionId::new(app.clock.now());
+            app.request_on(Loaded::default(), &buyer, &new, &asked).await
+        }
     }
 }
 

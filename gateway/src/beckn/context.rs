@@ -167,7 +167,7 @@ impl Context {
             version: version(),
             action: action.as_str().into(),
             timestamp: at,
-            message_id: MessageId::random(),
+            message_id: MessageId::new(at),
             transaction_id,
             bap_id: bap.0.clone(),
             bap_uri: bap.1.into(),

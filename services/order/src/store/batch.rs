@@ -2,6 +2,7 @@
 
 mod orders;
 
+use p2p_domain::uuid_of;
 use p2p_runtime::{
     failpoint,
     planted::{Bug, planted},
@@ -202,8 +203,8 @@ impl Batch {
         if !known.has_text {
             let scope = known.scope.clone();
             known.has_text = true;
-            let (seq, buyer_seq) = self.loaded.trade(&scope)?.next(false);
-            let event = EventRow::outbound(&scope, &compose.message, "", seq, buyer_seq);
+            let (now, seqs) = (self.loaded.now, self.loaded.trade(&scope)?.next(false));
+            let event = EventRow::outbound(now, &scope, &compose.message, "", seqs);
             self.writes.composed.push((compose.delivery, event.id, compose.message.uri.clone()));
             self.writes.events.push(event);
         }
@@ -272,7 +273,7 @@ impl Batch {
             scope: message.scope.clone(),
             seq,
             buyer_seq,
-            event: Uuid::new_v4(),
+            event: uuid_of(now),
             digest: InboxRow::digest(&message.body),
             verdict: verdict.clone(),
             status,
@@ -297,11 +298,12 @@ impl Batch {
         by_buyer: bool,
         accepted_at: chrono::DateTime<chrono::Utc>,
     ) -> Result<Uuid, Error> {
-        let (seq, buyer_seq) = self.loaded.trade(scope)?.next(by_buyer);
-        let event = EventRow::outbound(scope, message, buyer_json, seq, buyer_seq);
+        let now = self.loaded.now;
+        let seqs = self.loaded.trade(scope)?.next(by_buyer);
+        let event = EventRow::outbound(now, scope, message, buyer_json, seqs);
         let due_at = accepted_at + message.delay;
         let row = OutboxRow {
-            id: Uuid::new_v4(),
+            id: uuid_of(now),
             scope: scope.clone(),
             event: Some(event.id),
             order: None,

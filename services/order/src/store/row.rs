@@ -1,7 +1,7 @@
 //! Rows as Rust sees them.
 
 use chrono::{DateTime, Utc};
-use p2p_domain::{ClientId, IdError, MessageId, OrderId, ParticipantId, TransactionId};
+use p2p_domain::{ClientId, IdError, MessageId, OrderId, ParticipantId, TransactionId, uuid_of};
 use sea_orm::QueryResult;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -126,14 +126,14 @@ impl EventRow {
     }
 
     pub fn outbound(
+        now: DateTime<Utc>,
         scope: &TransactionKey,
         message: &Reply,
         buyer_json: &str,
-        seq: i64,
-        buyer_seq: i64,
+        (seq, buyer_seq): (i64, i64),
     ) -> Self {
         Self {
-            id: Uuid::new_v4(),
+            id: uuid_of(now),
             scope: scope.clone(),
             seq,
             buyer_seq,

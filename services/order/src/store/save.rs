@@ -5,7 +5,7 @@ mod outbox;
 use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use p2p_domain::OrderId;
+use p2p_domain::{OrderId, uuid_of};
 use p2p_runtime::postgres::{Parts, column, sql_state};
 use rust_decimal::Decimal;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
@@ -279,7 +279,7 @@ fn quotes(parts: &mut Parts, periods: Periods, now: DateTime<Utc>, rows: &[(Tran
          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::jsonb[])
               AS k (id, bap_id, transaction_id, items, quote)",
         [
-            column(rows, |_| Uuid::new_v4()),
+            column(rows, |_| uuid_of(now)),
             column(rows, |(scope, _)| scope.bap.to_string()),
             column(rows, |(scope, _)| scope.transaction.to_string()),
             column(rows, |(_, quote)| json::items(quote)),

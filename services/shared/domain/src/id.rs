@@ -2,8 +2,16 @@
 
 use std::{fmt, marker::PhantomData, str::FromStr};
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use uuid::Uuid;
+use uuid::{NoContext, Timestamp, Uuid};
+
+/// A new UUID (RFC 9562, version 7) that begins with the time, in milliseconds: rows of about the same time lie together
+/// in an index, so that one of many rows costs little more than one of few.
+pub fn uuid_of(now: DateTime<Utc>) -> Uuid {
+    let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
+    Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, now.timestamp_subsec_nanos()))
+}
 
 /// Why a text is no identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,9 +43,9 @@ impl<K: Kind> Id<K> {
         Ok(Self(text.into(), PhantomData))
     }
 
-    /// A new random one.
-    pub fn random() -> Self {
-        Uuid::new_v4().into()
+    /// A new one, [`uuid_of`] this time.
+    pub fn new(now: DateTime<Utc>) -> Self {
+        uuid_of(now).into()
     }
 }
 

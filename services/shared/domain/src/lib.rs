@@ -13,7 +13,7 @@ pub use clock::Clock;
 pub use energy::{Energy, EnergyError};
 pub use id::{
     ClientId, Id, IdError, ItemId, KeyId, Kind, MessageId, OfferId, OrderId, OwnerId, ParticipantId,
-    ProviderId, TransactionId,
+    ProviderId, TransactionId, uuid_of,
 };
 pub use money::{Currency, Money, MoneyError};
 pub use trust::{Trust, TrustError};

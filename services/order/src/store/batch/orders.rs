@@ -1,8 +1,7 @@
 //! What becomes of orders in a batch: decided in memory under the lock of their trade, and written if it differs.
 
-use p2p_domain::{MessageId, OrderId};
+use p2p_domain::{MessageId, OrderId, uuid_of};
 use p2p_runtime::planted::{Bug, planted};
-use uuid::Uuid;
 
 use super::{
     super::{
@@ -109,7 +108,7 @@ impl Batch {
     /// Files what the buyer is told unasked; whichever gateway claims it gives it its text.
     fn say_unasked(&mut self, order: &Order, action: &str, message: MessageId) {
         self.writes.outbox.push(OutboxRow {
-            id: Uuid::new_v4(),
+            id: uuid_of(self.loaded.now),
             scope: order.scope.clone(),
             event: None,
             order: Some(order.id),

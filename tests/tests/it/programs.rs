@@ -106,10 +106,14 @@ impl Program {
 
     /// Waits until it has died as by kill -9, by its own hand if nobody else did it.
     pub async fn died(mut self) {
-        let ended = timeout(PATIENCE, self.child.wait()).await;
         let why = "its failpoint is not crossed, or it has none: cargo build --workspace --all-targets";
-        let ended = ended.unwrap_or_else(|_| panic!("{} lives; {why}", self.name));
-        let status = ended.unwrap();
+        let name = self.name;
+        timeout(PATIENCE, self.dies()).await.unwrap_or_else(|_| panic!("{name} lives; {why}"));
+    }
+
+    /// The same, however long it takes.
+    pub async fn dies(&mut self) {
+        let status = self.child.wait().await.unwrap();
         assert_eq!(status.signal(), Some(9), "{} ended with {status}", self.name);
     }
 }

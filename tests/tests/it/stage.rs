@@ -96,13 +96,19 @@ impl Stage {
         });
     }
 
-    /// It has nothing to do any more: from now on it dies at `point`. It ends well before, for a report of a delivery
-    /// that was committed and not answered would be made again, and cross the point too early.
+    /// It has nothing to do any more: from now on it dies at `point`. A report of a delivery that was committed and not
+    /// answered is made again, and may cross the point too early: therefore it ends well before, and begins again.
     async fn doom(&mut self, point: &str) {
         self.programs.tables.quiet().await;
         self.doomed.take().unwrap().terminate().await;
-        self.spawn(point);
-        ready(&self.client(), "ok").await;
+        loop {
+            self.spawn(point);
+            let (client, doomed) = (self.client(), self.doomed.as_mut().unwrap());
+            tokio::select! {
+                () = ready(&client, "ok") => return,
+                () = doomed.dies() => println!("{point} was crossed too early"),
+            }
+        }
     }
 
     /// Lets programs die one after the other at the points, each while it does what the one before has left. The

@@ -53,8 +53,8 @@ async fn measure(options: &Hot, catalog: &Catalog) -> anyhow::Result<()> {
         "{:>7} {:>14} {:>9} {:>9} {:>9} {:>9}  ms",
         "buyers", "reservations/s", "p50", "p95", "p99", "max"
     );
-    for &buyers in &options.concurrency {
-        let offer = put_up(&mut catalog, &format!("hot-{buyers}"), PLENTY_KWH, window).await?;
+    for (n, &buyers) in options.concurrency.iter().enumerate() {
+        let offer = put_up(&mut catalog, &format!("hot-{n}"), PLENTY_KWH, window).await?;
         // The first of them pay for plans and connections.
         let before = all(&catalog, &offer, buyers, Until::Over(options.warmup)).await?;
         let held = all(&catalog, &offer, buyers, Until::Over(options.lasts)).await?;
@@ -128,9 +128,10 @@ async fn one(mut catalog: Catalog, offer: &str, until: Until) -> Result<Vec<Dura
             lines: vec![StockLine { offer_id: offer.to_owned(), quantity_wh: Energy::KWH.wh() }],
         };
         let answer = catalog.reserve_blocks(request).await?.into_inner();
-        match answer.reservation.unwrap_or_default().status() {
-            ReservationStatus::Held => took.push(asked.elapsed()),
-            _ => return Ok(took),
+        match (answer.reservation.unwrap_or_default().status(), until) {
+            (ReservationStatus::Held, _) => took.push(asked.elapsed()),
+            (ReservationStatus::Refused, Until::Refused) => return Ok(took),
+            (other, _) => return Err(Status::internal(format!("{offer}: {other:?}"))),
         }
     }
 }

@@ -13,6 +13,7 @@ mod key;
 mod keys;
 mod limits;
 mod refusal;
+mod room;
 mod shed;
 mod shown;
 mod who;

@@ -1,7 +1,5 @@
-//! How many requests may be at work at once, of each class for itself, so that none takes another's room. A few more
-//! wait for a place. When more than that come, or none comes free, there is too much to do: for a while nobody waits, and
-//! whoever finds no place is shed, told at once to come back, at next to no cost. So a burst is served, and a flood does
-//! not make those who are served wait behind it.
+//! How many requests may be at work at once, of each class for itself, so that none takes another's room. Whoever is too
+//! many is shed: told at once to come back, at next to no cost.
 //!
 //! Who waits for a peer is not at work. A request of our buyer's side to our own seller's side leaves its place first, so
 //! that it never waits for itself, and slow peers hold up nobody else.
@@ -9,15 +7,14 @@
 use std::{
     cell::Cell,
     num::NonZeroU16,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use p2p_runtime::{Env, EnvError};
-use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, Semaphore},
-    time::{Instant, sleep},
-};
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+
+use super::room::Room;
 
 /// Enough for two cores to be busy; with more, each would only take longer (`bench overload`).
 const API: NonZeroU16 = NonZeroU16::new(8).expect("8 is not zero");
@@ -26,10 +23,6 @@ const ACTIONS: NonZeroU16 = NonZeroU16::new(8).expect("8 is not zero");
 const CALLBACKS: NonZeroU16 = NonZeroU16::new(128).expect("128 is not zero");
 const CDS: NonZeroU16 = NonZeroU16::new(32).expect("32 is not zero");
 const WAITING: u16 = 128;
-/// A place that does not come free for so long does not come soon.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
-/// Nobody waits for so long after there was too much to do.
-const OVERLOADED_FOR: Duration = Duration::from_secs(3);
 /// Between two warnings that requests are shed.
 const QUIET: Duration = Duration::from_secs(10);
 
@@ -133,7 +126,7 @@ impl Rooms {
         if place.is_none() {
             self.warn(class);
         }
-        place
+        place.map(Place)
     }
 
     /// Clients' requests that may wait for one peer: so many more when so many may wait for a place.
@@ -148,77 +141,6 @@ impl Rooms {
             *warned = Some(Instant::now());
             tracing::warn!(?class, "requests are shed: too many are at work");
         }
-    }
-}
-
-/// The places of a class, and those who wait for one.
-struct Room {
-    places: Arc<Semaphore>,
-    line: Semaphore,
-    /// Until when nobody waits.
-    overloaded: Mutex<Option<Instant>>,
-    /// Tells those who wait that nobody does any more.
-    ends_waiting: Notify,
-}
-
-impl Room {
-    fn new(at_once: NonZeroU16, waiting: u16) -> Self {
-        Self {
-            places: Arc::new(Semaphore::new(at_once.get().into())),
-            line: Semaphore::new(waiting.into()),
-            overloaded: Mutex::default(),
-            ends_waiting: Notify::new(),
-        }
-    }
-
-    fn has_one(&self) -> bool {
-        if self.places.available_permits() > 0 {
-            return true;
-        }
-        if self.is_overloaded() {
-            return false;
-        }
-        let waits = self.line.available_permits() > 0;
-        if !waits {
-            self.overload();
-        }
-        waits
-    }
-
-    /// Who waits goes first: a place that comes free is theirs.
-    async fn enter(&self) -> Option<Place> {
-        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
-            return Some(Place(place));
-        }
-        // Before it is asked whether it has happened already.
-        let no_more = self.ends_waiting.notified();
-        if self.is_overloaded() {
-            return None;
-        }
-        let Ok(_waits) = self.line.try_acquire() else {
-            self.overload();
-            return None;
-        };
-        tokio::select! {
-            biased;
-            place = Arc::clone(&self.places).acquire_owned() => place.ok().map(Place),
-            () = no_more => None,
-            () = sleep(LONGEST_WAIT) => {
-                self.overload();
-                None
-            }
-        }
-    }
-
-    fn is_overloaded(&self) -> bool {
-        let until = self.overloaded.lock().unwrap_or_else(PoisonError::into_inner);
-        until.is_some_and(|until| Instant::now() < until)
-    }
-
-    fn overload(&self) {
-        let until = Instant::now() + OVERLOADED_FOR;
-        *self.overloaded.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
-        self.ends_waiting.notify_waiters();
     }
 }
 
@@ -241,7 +163,7 @@ pub fn leave() {
 
 #[cfg(test)]
 mod tests {
-    use futures::future::{join, join_all};
+    use futures::future::join_all;
 
     use super::*;
 
@@ -282,52 +204,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_burst_waits_and_is_served_one_after_another() {
-        let rooms = one_each(3);
-        let served = join_all((0..4).map(async |n| {
-            assert!(rooms.have_one(Class::Api), "{n}");
-            let place = rooms.enter(Class::Api).await.unwrap();
-            place.hold(sleep(Duration::from_millis(10))).await;
-            Instant::now()
-        }))
-        .await;
-        assert!(served.is_sorted_by(|one, next| one < next));
-    }
-
-    #[tokio::test]
-    async fn when_too_many_come_nobody_waits_for_a_while() {
-        let rooms = one_each(2);
-        let place = rooms.enter(Class::Api).await.unwrap();
-        let waiting = || rooms.enter(Class::Api);
-        assert_eq!(rooms.per_peer(), 3);
-        let asked = Instant::now();
-        let (one, other) = (waiting(), waiting());
-        let one_too_many = async {
-            tokio::task::yield_now().await;
-            assert!(!rooms.have_one(Class::Api));
-            waiting().await
-        };
-        let (waited, shed) = join(join(one, other), one_too_many).await;
-        assert!(waited.0.is_none() && waited.1.is_none() && shed.is_none());
-        assert!(rooms.enter(Class::Api).await.is_none());
-        assert!(asked.elapsed() < LONGEST_WAIT, "it was waited for");
-        assert_eq!(rooms.per_peer(), 1);
-        // Whoever finds a place is served all the same.
-        drop(place);
-        let place = rooms.enter(Class::Api).await.unwrap();
-
-        sleep(OVERLOADED_FOR).await;
-        assert!(rooms.have_one(Class::Api));
-        let (next, ()) = join(waiting(), async { drop(place) }).await;
-        assert!(next.is_some());
-    }
-
-    #[tokio::test]
-    async fn nobody_waits_long_for_a_place_that_does_not_come_free() {
+    async fn while_there_is_too_much_to_do_fewer_wait_for_a_peer() {
         let rooms = one_each(2);
         let _place = rooms.enter(Class::Api).await.unwrap();
-        let waited = join(rooms.enter(Class::Api), rooms.enter(Class::Api)).await;
-        assert!(waited.0.is_none() && waited.1.is_none());
-        assert!(!rooms.have_one(Class::Api));
+        assert_eq!(rooms.per_peer(), 3);
+        join_all((0..3).map(|_| rooms.enter(Class::Api))).await;
+        assert_eq!(rooms.per_peer(), 1);
     }
 }

@@ -20,6 +20,8 @@ use crate::{
 };
 
 pub const ACTIONS: [&str; 5] = ["discover", "select", "init", "confirm", "status"];
+/// So often a program that crosses its failpoint too early is started.
+const BEGINS_AGAIN: usize = 5;
 /// Until an answer of whoever is frozen is not waited for any more.
 const FROZEN: std::time::Duration = std::time::Duration::from_secs(3);
 /// What ALPHA has at first, and no trade takes more than 1 kWh of it.
@@ -101,7 +103,7 @@ impl Stage {
     async fn doom(&mut self, point: &str) {
         self.programs.tables.quiet().await;
         self.doomed.take().unwrap().terminate().await;
-        loop {
+        for _ in 0..BEGINS_AGAIN {
             self.spawn(point);
             let (client, doomed) = (self.client(), self.doomed.as_mut().unwrap());
             tokio::select! {
@@ -109,6 +111,7 @@ impl Stage {
                 () = doomed.dies() => println!("{point} was crossed too early"),
             }
         }
+        panic!("{point} is crossed though nothing is asked");
     }
 
     /// Lets programs die one after the other at the points, each while it does what the one before has left. The

@@ -25,7 +25,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 const TESTED_WHEN_IDLE_FOR: Duration = Duration::from_secs(1);
 /// Bounds on the server's side: a statement, a wait for a lock, a transaction left open. And every statement of
 /// ours reads by key: a plan that was made while a table was small must not scan it when it has grown, and none
-/// gets better by being made again for each call.
+/// gets better by being made again for each call, or is worth workers that have to be started first.
 const SERVER_SETTINGS: [(&str, &str); 7] = [
     ("statement_timeout", "10s"),
     ("lock_timeout", "5s"),

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use p2p_domain::{Clock, Energy, TimeWindow};
+use p2p_migrations::Service;
 use p2p_proto::catalog::{
     CheckStockRequest, GetBlockStatsRequest, ReservationStatus, ReserveBlocksRequest, StockLine,
 };
 use rust_decimal::Decimal;
+use serde::Serialize;
 use tokio::{task::JoinSet, time::Instant};
 use tonic::Status;
 use uuid::Uuid;
@@ -15,6 +17,7 @@ use uuid::Uuid;
 use crate::{
     fill,
     options::Hot,
+    plot::{Plot, number},
     run::load,
     spread::Spread,
     stand::{Catalog, Stand},
@@ -28,13 +31,22 @@ const PLENTY_KWH: i64 = 10_000_000;
 const SCARCE_KWH: i64 = 1_000;
 const FIGHTERS: usize = 64;
 
+/// What so many buyers got.
+#[derive(Debug, Serialize)]
+struct Measured {
+    buyers: usize,
+    reservations_per_second: u64,
+    /// How long a reservation took.
+    spread: Spread,
+}
+
 /// Measures each number of buyers on an offer of its own, then sells one out, and leaves nothing behind.
 ///
 /// # Errors
 /// When there is no PostgreSQL or no catalog program, one of them fails, or the stock contradicts itself.
 pub async fn run(options: Hot) -> anyhow::Result<()> {
-    let stand = Stand::make(&options.database_url).await?;
-    let result = measure(&options, &stand.catalog).await;
+    let stand = Stand::make(&options.database_url, Service::Catalog).await?;
+    let result = measure(&options, &stand.catalog()).await;
     stand.remove().await?;
     result
 }
@@ -53,6 +65,7 @@ async fn measure(options: &Hot, catalog: &Catalog) -> anyhow::Result<()> {
         "{:>7} {:>14} {:>9} {:>9} {:>9} {:>9}  ms",
         "buyers", "reservations/s", "p50", "p95", "p99", "max"
     );
+    let mut measured = Vec::new();
     for (n, &buyers) in options.concurrency.iter().enumerate() {
         let offer = put_up(&mut catalog, &format!("hot-{n}"), PLENTY_KWH, window).await?;
         // The first of them pay for plans and connections.
@@ -60,7 +73,9 @@ async fn measure(options: &Hot, catalog: &Catalog) -> anyhow::Result<()> {
         let held = all(&catalog, &offer, buyers, Until::Over(options.lasts)).await?;
         let rate = held.len() as u64 * 1_000 / u64::try_from(options.lasts.as_millis().max(1))?;
         is_held(&mut catalog, &offer, before.len() + held.len()).await?;
-        let Spread { p50_us, p95_us, p99_us, max_us } = Spread::of(held);
+        let spread = Spread::of(held);
+        measured.push(Measured { buyers, reservations_per_second: rate, spread });
+        let Spread { p50_us, p95_us, p99_us, max_us } = spread;
         let [p50, p95, p99, max] = [p50_us, p95_us, p99_us, max_us].map(ms);
         println!("{buyers:>7} {rate:>14} {p50:>9.2} {p95:>9.2} {p99:>9.2} {max:>9.2}");
     }
@@ -72,7 +87,10 @@ async fn measure(options: &Hot, catalog: &Catalog) -> anyhow::Result<()> {
     let found = catalog.check_stock(CheckStockRequest {}).await?.into_inner().violations;
     ensure!(found.is_empty(), "the stock contradicts itself: {found:?}");
     println!("the stock agrees with itself (CheckStock, as fsck asks)");
-    Ok(())
+    let point = |m: &Measured| (number(m.buyers as u64), number(m.reservations_per_second));
+    let lines = vec![("reservations/s".to_owned(), measured.iter().map(point).collect())];
+    let title = "Reservations of one hot offer".to_owned();
+    options.output.write(&measured, &Plot { title, x: "buyers at once", y: "reservations/s", lines })
 }
 
 async fn put_up(catalog: &mut Catalog, name: &str, kwh: i64, window: TimeWindow) -> anyhow::Result<String> {

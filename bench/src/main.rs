@@ -7,6 +7,8 @@
 //! bench slow      whole trades beside silent and slow sockets, and without them, in turn
 //! bench overload  ten times what can be done, in an open loop: what is shed, and what becomes of the rest
 //! bench hot       many buyers of one offer, in a database and a catalog service of its own
+//! bench match     the ranking of 100 to 1,000,000 offers, and of 1,000 at a matching service of its own
+//! bench edge      the gateway's reading of each Beckn action: time and allocations
 //! bench discover  searches among 1,000 to 1,000,000 offers, in a database and a catalog service of its own
 //! ```
 //!
@@ -15,13 +17,18 @@
 mod buyer;
 mod compare;
 mod discover;
+mod edge;
 mod fill;
 mod floor;
 mod hot;
 mod local;
+mod matching;
+mod medians;
 mod meters;
 mod options;
+mod output;
 mod overload;
+mod plot;
 mod report;
 mod run;
 mod slow;
@@ -35,7 +42,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use p2p_runtime::Env;
 
-use crate::options::{Compare, Discover, Floor, Hot, Options, Overload, Slow, Trade, USAGE};
+use crate::options::{Compare, Discover, Floor, Hot, Match, Options, Overload, Slow, Trade, USAGE};
 
 fn main() -> ExitCode {
     p2p_runtime::use_ring();
@@ -72,6 +79,10 @@ async fn measure(arguments: Vec<String>) -> anyhow::Result<()> {
         Some((command, rest)) if command == "hot" => {
             hot::run(Hot::of(Options::parse(rest)?, &env, running.as_ref())?).await
         }
+        Some((command, rest)) if command == "match" => {
+            matching::run(Match::of(Options::parse(rest)?, &env, running.as_ref())?).await
+        }
+        Some((command, rest)) if command == "edge" => edge::run(Options::parse(rest)?.output()).await,
         Some((command, rest)) if command == "floor" => {
             floor::run(Floor::of(Options::parse(rest)?, &env, running.as_ref())?).await
         }

@@ -13,7 +13,7 @@ use anyhow::{Context, bail, ensure};
 use p2p_runtime::{Env, Secret};
 use url::{Host, Url};
 
-use crate::local::Running;
+use crate::{local::Running, output::Output};
 
 /// What there is to call.
 pub const USAGE: &str =
@@ -29,12 +29,14 @@ pub const USAGE: &str =
                   [--warmup 2] [--fill] [--catalog 127.0.0.1:50051] [--key KEY]
        bench hot [--concurrency 1,8,32,128] [--seconds 10] [--warmup 2] [--database-url URL]
                  in a database of its own
+       bench match [--offers 100,1000,10000,100000,1000000] [--requests 300] [--database-url URL]
+                 the function by criterion, then RankOffers at a matching service and in a database of its own
        bench discover [--offers 1000,10000,100000,1000000] [--requests 300] [--database-url URL]
                    where a database of its own can be made: of `local up`, or alone by
                    local test -- target/release/bench discover";
 
 const SWITCHES: [&str; 1] = ["fill"];
-const VALUES: [&str; 17] = [
+const VALUES: [&str; 18] = [
     "other",
     "rounds",
     "url",
@@ -47,6 +49,7 @@ const VALUES: [&str; 17] = [
     "database-url",
     "redis-url",
     "json",
+    "svg",
     "offers",
     "requests",
     "key",
@@ -97,6 +100,18 @@ impl Options {
         self.numbers("concurrency", "1,8,32", 1_000)
     }
 
+    /// `--json FILE` and `--svg FILE`.
+    pub fn output(&self) -> Output {
+        let file = |name| self.text(name).map(PathBuf::from);
+        Output { json: file("json"), svg: file("svg") }
+    }
+
+    fn requests(&self) -> anyhow::Result<usize> {
+        let requests = self.value("requests", 300)?;
+        ensure!(requests > 0, "--requests: at least 1");
+        Ok(requests)
+    }
+
     /// Numbers from 1 to the most, separated by commas.
     fn numbers(&self, name: &str, default: &str, most: usize) -> anyhow::Result<Vec<usize>> {
         let text = self.values.get(name).map_or(default, String::as_str);
@@ -130,8 +145,8 @@ pub struct Trade {
     pub database_url: Option<String>,
     /// Redis, for its counters.
     pub redis_url: Option<String>,
-    /// Where the numbers are written as JSON.
-    pub json: Option<PathBuf>,
+    /// Where the numbers go.
+    pub output: Output,
 }
 
 impl Trade {
@@ -162,7 +177,7 @@ impl Trade {
             pids,
             database_url: database_url(&options, env, running)?,
             redis_url,
-            json: options.text("json").map(PathBuf::from),
+            output: options.output(),
         })
     }
 }
@@ -323,6 +338,8 @@ pub struct Hot {
     pub warmup: Duration,
     /// A PostgreSQL whose user may make databases.
     pub database_url: String,
+    /// Where the numbers go.
+    pub output: Output,
 }
 
 impl Hot {
@@ -336,6 +353,35 @@ impl Hot {
             lasts: Duration::from_secs(options.value("seconds", 10)?),
             warmup: Duration::from_secs(options.value("warmup", 2)?),
             database_url: own_database_url(&options, env, running)?,
+            output: options.output(),
+        })
+    }
+}
+
+/// `bench match`.
+#[derive(Debug)]
+pub struct Match {
+    /// How many offers there are to rank, one measurement each.
+    pub offers: Vec<usize>,
+    /// Requests to the service for each number that it takes.
+    pub requests: usize,
+    /// A PostgreSQL whose user may make databases.
+    pub database_url: String,
+    /// Where the numbers go.
+    pub output: Output,
+}
+
+impl Match {
+    /// Of the command line, over the private PostgreSQL of `local test` or the running system.
+    ///
+    /// # Errors
+    /// Names the option that cannot be used.
+    pub fn of(options: Options, env: &Env, running: Option<&Running>) -> anyhow::Result<Self> {
+        Ok(Self {
+            offers: options.numbers("offers", "100,1000,10000,100000,1000000", 10_000_000)?,
+            requests: options.requests()?,
+            database_url: own_database_url(&options, env, running)?,
+            output: options.output(),
         })
     }
 }
@@ -349,6 +395,8 @@ pub struct Discover {
     pub requests: usize,
     /// A PostgreSQL whose user may make databases.
     pub database_url: String,
+    /// Where the numbers go.
+    pub output: Output,
 }
 
 impl Discover {
@@ -359,9 +407,12 @@ impl Discover {
     pub fn of(options: Options, env: &Env, running: Option<&Running>) -> anyhow::Result<Self> {
         let mut offers = options.numbers("offers", "1000,10000,100000,1000000", 10_000_000)?;
         offers.sort_unstable();
-        let requests = options.value("requests", 300)?;
-        ensure!(requests > 0, "--requests: at least 1");
-        Ok(Self { offers, requests, database_url: own_database_url(&options, env, running)? })
+        Ok(Self {
+            offers,
+            requests: options.requests()?,
+            database_url: own_database_url(&options, env, running)?,
+            output: options.output(),
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, sync::Arc, time::Duration};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use p2p_domain::Clock;
 use serde_json::Value;
 use tokio::{task::JoinSet, time::Instant};
@@ -12,6 +12,7 @@ use crate::{
     fill,
     meters::Meters,
     options,
+    plot::{Plot, number},
     report::Measurement,
     table,
     trade::{self, Steps},
@@ -55,12 +56,20 @@ pub async fn trade(options: options::Trade) -> anyhow::Result<()> {
         println!("{}", table::of(&measurement));
         measurements.push(measurement);
     }
-    if let Some(file) = &options.json {
-        let text = serde_json::to_string_pretty(&measurements)?;
-        fs::write(file, text + "\n").with_context(|| format!("cannot write {}", file.display()))?;
-    }
+    options.output.write(&measurements, &plot(&measurements))?;
     ensure!(measurements.iter().any(|m| m.trades > 0), "no trade went through");
     Ok(())
+}
+
+/// Trades a second by buyers at once.
+fn plot(measurements: &[Measurement]) -> Plot {
+    let point = |m: &Measurement| (number(m.concurrency as u64), m.trades_per_second);
+    Plot {
+        title: "Whole trades".to_owned(),
+        x: "buyers at once",
+        y: "trades/s",
+        lines: vec![("trades/s".to_owned(), measurements.iter().map(point).collect())],
+    }
 }
 
 /// The machine's load average over the last minute: who else was working.

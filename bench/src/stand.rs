@@ -1,16 +1,20 @@
-//! A database of the measurement's own, and a catalog service on it.
+//! A database of the measurement's own, and a service on it.
 
 use std::{net::TcpListener, path::PathBuf, process::Stdio, time::Duration};
 
 use anyhow::Context;
 use p2p_migrations::{Service, up_one};
-use p2p_proto::catalog::{SearchCatalogRequest, catalog_service_client::CatalogServiceClient};
+use p2p_proto::{
+    catalog::catalog_service_client::CatalogServiceClient,
+    matching::matching_service_client::MatchingServiceClient,
+};
 use p2p_runtime::{
     Env,
     grpc::{self, Between, DeadlineChannel, channel},
 };
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 use tokio::{
+    net::TcpStream,
     process::{Child, Command},
     time::{Instant, sleep},
 };
@@ -21,38 +25,50 @@ const READY_WITHIN: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(50);
 const MOST_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
-/// The way to the service.
+/// The way to a catalog service.
 pub type Catalog = CatalogServiceClient<DeadlineChannel>;
+
+/// The way to a matching service.
+pub type Matching = MatchingServiceClient<DeadlineChannel>;
 
 /// What is measured.
 pub struct Stand {
     /// The tables.
     pub db: DatabaseConnection,
-    /// The service.
-    pub catalog: Catalog,
+    channel: DeadlineChannel,
     program: Child,
     admin: DatabaseConnection,
     name: String,
 }
 
 impl Stand {
-    /// A new database on this PostgreSQL, and the catalog program that was built with this one.
+    /// A new database on this PostgreSQL, and the service's program that was built with this one.
     ///
     /// # Errors
     /// When either cannot be had.
-    pub async fn make(postgres: &str) -> anyhow::Result<Self> {
+    pub async fn make(postgres: &str, service: Service) -> anyhow::Result<Self> {
         let admin = connect(postgres).await.context("cannot reach PostgreSQL")?;
         let name = format!("bench_{}", std::process::id());
         admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await?;
         let mut url = Url::parse(postgres)?;
         url.set_path(&name);
-        match serve(url.as_str()).await {
-            Ok((db, catalog, program)) => Ok(Self { db, catalog, program, admin, name }),
+        match serve(url.as_str(), service).await {
+            Ok((db, channel, program)) => Ok(Self { db, channel, program, admin, name }),
             Err(error) => {
                 drop_database(&admin, &name).await?;
                 Err(error)
             }
         }
+    }
+
+    /// The service, when it is the catalog.
+    pub fn catalog(&self) -> Catalog {
+        CatalogServiceClient::new(self.channel.clone()).max_decoding_message_size(MOST_ANSWER_BYTES)
+    }
+
+    /// The service, when it is matching.
+    pub fn matching(&self) -> Matching {
+        MatchingServiceClient::new(self.channel.clone()).max_decoding_message_size(MOST_ANSWER_BYTES)
     }
 
     /// Ends the service and drops the database.
@@ -71,36 +87,38 @@ async fn drop_database(admin: &DatabaseConnection, name: &str) -> anyhow::Result
     Ok(())
 }
 
-async fn serve(url: &str) -> anyhow::Result<(DatabaseConnection, Catalog, Child)> {
-    up_one(url, Service::Catalog).await?;
+async fn serve(url: &str, service: Service) -> anyhow::Result<(DatabaseConnection, DeadlineChannel, Child)> {
+    up_one(url, service).await?;
     let db = connect(url).await?;
     let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-    let program = program()?;
+    let program = program(service.name())?;
     // It has what this program has.
     let between = Between::from_env(&Env::load()?)?;
     let child = Command::new(&program)
-        .env("CATALOG_DATABASE_URL", url)
-        .env("CATALOG_ADDR", address.to_string())
+        .env(service.url_variable(), url)
+        .env(format!("{}_ADDR", service.name().to_uppercase()), address.to_string())
         .env("RUST_LOG", "error")
         .env("METRICS_ADDR", "off")
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .spawn()
         .with_context(|| format!("cannot run {}", program.display()))?;
-    let catalog =
-        CatalogServiceClient::new(channel(&between, grpc::Service::Catalog, address.into(), DEADLINE)?);
-    let mut catalog = catalog.max_decoding_message_size(MOST_ANSWER_BYTES);
     let deadline = Instant::now() + READY_WITHIN;
-    while let Err(error) = catalog.search_catalog(SearchCatalogRequest::default()).await {
-        anyhow::ensure!(Instant::now() < deadline, "the catalog does not answer: {error}");
+    while TcpStream::connect(address).await.is_err() {
+        anyhow::ensure!(Instant::now() < deadline, "{} does not listen", program.display());
         sleep(POLL).await;
     }
-    Ok((db, catalog, child))
+    let service = match service {
+        Service::Catalog => grpc::Service::Catalog,
+        Service::Matching => grpc::Service::Matching,
+        Service::Order => grpc::Service::Order,
+    };
+    Ok((db, channel(&between, service, address.into(), DEADLINE)?, child))
 }
 
-/// The catalog beside this program.
-fn program() -> anyhow::Result<PathBuf> {
-    let program = std::env::current_exe()?.with_file_name("catalog");
+/// The program beside this one.
+fn program(name: &str) -> anyhow::Result<PathBuf> {
+    let program = std::env::current_exe()?.with_file_name(name);
     anyhow::ensure!(program.is_file(), "{} is not there: build the workspace", program.display());
     Ok(program)
 }

@@ -8,6 +8,7 @@ mod beckn;
 mod bpp;
 mod cds;
 mod config;
+mod edge;
 mod exchange;
 mod fields;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -27,6 +28,7 @@ mod transaction;
 
 pub use access::Who;
 pub use config::{Config, Identity};
+pub use edge::Edge;
 pub use peers::PeerConfig;
 pub use redis::Redis;
 pub use router::{Declared, Port, declared as routes};

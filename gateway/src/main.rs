@@ -6,6 +6,9 @@ use anyhow::Context;
 use p2p_gateway::{Config, Listeners, serve};
 use p2p_runtime::{Env, Health, http::listen};
 
+#[global_allocator]
+static ALLOCATOR: p2p_runtime::Allocator = p2p_runtime::Allocator;
+
 fn main() -> ExitCode {
     let health = |env: &Env| Ok(Health::Http(Config::from_env(env)?.prosumer));
     p2p_runtime::run_server("gateway", health, |env, stop| async move {

@@ -6,18 +6,22 @@ mod wish;
 
 use anyhow::Context;
 use p2p_domain::Clock;
+use p2p_migrations::Service;
 use p2p_proto::{
     catalog::{Filter, SearchCatalogRequest, SearchCatalogResponse},
     reason,
 };
+use serde::Serialize;
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
 use crate::{
     options::Discover,
+    plot::{Plot, number},
     run::load,
     spread::Spread,
     stand::{Catalog, Stand},
+    table::ms,
 };
 
 const WARMUP: usize = 20;
@@ -27,8 +31,9 @@ const LONG_PAGE: u32 = 1_000;
 const DEEP: usize = 20;
 
 /// What was looked for, and how long the answers took.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 struct Measured {
+    offers: usize,
     wish: &'static str,
     first: Answers,
     /// None when nothing was found at all.
@@ -36,7 +41,7 @@ struct Measured {
 }
 
 /// The answers to one request, made many times.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 struct Answers {
     spread: Spread,
     /// How many offers the page had, or the reason why it was refused.
@@ -48,7 +53,7 @@ struct Answers {
 /// # Errors
 /// When there is no PostgreSQL or no catalog program, or one of them fails.
 pub async fn run(options: Discover) -> anyhow::Result<()> {
-    let stand = Stand::make(&options.database_url).await?;
+    let stand = Stand::make(&options.database_url, Service::Catalog).await?;
     let result = measure(&options, &stand).await;
     stand.remove().await?;
     result
@@ -59,9 +64,9 @@ async fn measure(options: &Discover, stand: &Stand) -> anyhow::Result<()> {
     println!(
         "SearchCatalog over gRPC, pages of {PAGE}, {requests} requests of each kind, one after the other"
     );
-    let mut catalog = stand.catalog.clone();
+    let mut catalog = stand.catalog();
     let wishes = wish::all(Clock::system().now()).context("no such time")?;
-    let mut loaded = 0;
+    let (mut loaded, mut measured) = (0, Vec::new());
     for &offers in offers {
         stock::load(&stand.db, loaded, offers).await?;
         loaded = offers;
@@ -72,10 +77,25 @@ async fn measure(options: &Discover, stand: &Stand) -> anyhow::Result<()> {
                 Some(cursor) => Some(ask(&mut catalog, filter, &cursor, *requests).await?),
                 None => None,
             };
-            println!("{}", table::of(&Measured { wish, first, deep }));
+            let one = Measured { offers, wish, first, deep };
+            println!("{}", table::of(&one));
+            measured.push(one);
         }
     }
-    Ok(())
+    options.output.write(&measured, &plot(&measured))
+}
+
+/// The 99th percentile of the first page by offers, for each thing that was looked for.
+fn plot(measured: &[Measured]) -> Plot {
+    let mut lines: Vec<(String, Vec<(f64, f64)>)> = Vec::new();
+    for Measured { offers, wish, first, .. } in measured {
+        let point = (number(*offers as u64), ms(first.spread.p99_us));
+        match lines.iter_mut().find(|(name, _)| name == wish) {
+            Some((_, points)) => points.push(point),
+            None => lines.push(((*wish).to_owned(), vec![point])),
+        }
+    }
+    Plot { title: "First page of a search, by gRPC".to_owned(), x: "offers", y: "p99, ms", lines }
 }
 
 /// The same request again and again.

@@ -35,7 +35,7 @@ impl Exchange {
             Ok(envelope) => envelope,
             Err(invalid) => return self.unreadable(invalid),
         };
-        if let Err(invalid) = self.can_be_called(&envelope) {
+        if let Err(invalid) = self.peers.can_answer(&envelope) {
             return self.unreadable(invalid);
         }
         #[cfg(feature = "planted-bugs")]
@@ -44,19 +44,6 @@ impl Exchange {
         }
         let context = in_trade(&envelope.context.transaction_id, || facts(&envelope.context));
         self.take(action, &envelope, &body).with_context(context).await
-    }
-
-    /// Nobody is promised a callback that can never be made.
-    fn can_be_called(&self, envelope: &Envelope<'_>) -> Result<(), Invalid> {
-        let context = &envelope.context;
-        let bpp = context.bpp_uri.as_deref().map(|uri| ("bpp_uri", uri));
-        for (name, uri) in [("bap_uri", context.bap_uri.as_str())].into_iter().chain(bpp) {
-            if let Err(why) = self.peers.check(uri) {
-                let why = format!("context.{name} cannot be called: {why}");
-                return Err(Invalid { context: Some(envelope.raw_context.to_owned()), why });
-            }
-        }
-        Ok(())
     }
 
     pub(super) async fn take(&self, action: Action, envelope: &Envelope<'_>, body: &str) -> Response {

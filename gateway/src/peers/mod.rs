@@ -46,7 +46,11 @@ use self::{
     senders::Senders,
     target::Target,
 };
-use crate::{config::Identity, observe::REQUEST_ID};
+use crate::{
+    beckn::{Envelope, Invalid},
+    config::Identity,
+    observe::REQUEST_ID,
+};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const TIMEOUT: Duration = Duration::from_secs(8);
@@ -225,6 +229,22 @@ impl Peers {
     /// Says why it never can.
     pub fn check(&self, uri: &str) -> Result<(), Refused> {
         self.target(uri).map(|_target| ())
+    }
+
+    /// Whether the participants of a message can ever be called: nobody is promised a callback that can never be made.
+    ///
+    /// # Errors
+    /// Names the address that never can.
+    pub fn can_answer(&self, envelope: &Envelope<'_>) -> Result<(), Invalid> {
+        let context = &envelope.context;
+        let bpp = context.bpp_uri.as_deref().map(|uri| ("bpp_uri", uri));
+        for (name, uri) in [("bap_uri", context.bap_uri.as_str())].into_iter().chain(bpp) {
+            if let Err(why) = self.check(uri) {
+                let why = format!("context.{name} cannot be called: {why}");
+                return Err(Invalid { context: Some(envelope.raw_context.to_owned()), why });
+            }
+        }
+        Ok(())
     }
 
     fn target(&self, uri: &str) -> Result<Target, Refused> {

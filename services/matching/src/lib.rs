@@ -9,7 +9,7 @@ mod metrics;
 mod store;
 
 pub use config::{Config, ConfigError};
-pub use domain::{Policy, Share, Weights, WeightsError};
+pub use domain::{Best, Columns, Placed, Policy, Row, Score, Scores, Share, Wanted, Weights, WeightsError};
 
 use p2p_proto::matching::matching_service_server::SERVICE_NAME;
 use p2p_runtime::{Stop, Tasks};

@@ -7,6 +7,9 @@ use p2p_order::{Config, serve};
 use p2p_runtime::{Env, Health, grpc::Service};
 use tokio::net::TcpListener;
 
+#[global_allocator]
+static ALLOCATOR: p2p_runtime::Allocator = p2p_runtime::Allocator;
+
 fn main() -> ExitCode {
     let health = |env: &Env| {
         let config = Config::from_env(env)?;

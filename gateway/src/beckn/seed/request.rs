@@ -5,7 +5,22 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::catalog::Window;
-use crate::beckn::Number;
+use crate::beckn::{Action, Envelope, Invalid, Number};
+
+/// Reads what an action says, for nothing but to see that it can be read.
+///
+/// # Errors
+/// When it cannot.
+pub fn read(action: Action, envelope: &Envelope<'_>) -> Result<(), Invalid> {
+    match action {
+        Action::Discover => envelope.message::<Discover>().map(drop),
+        Action::Select => envelope.message::<Select<'_>>().map(drop),
+        Action::Init => envelope.message::<Init<'_>>().map(drop),
+        Action::Confirm => envelope.message::<Confirm>().map(drop),
+        Action::Status => envelope.message::<Status>().map(drop),
+        Action::Cancel => envelope.message::<Cancel>().map(drop),
+    }
+}
 
 /// `message` of discover.
 #[derive(Debug, Serialize, Deserialize)]

@@ -43,8 +43,8 @@ pub async fn rank_offers(
     request: &Request,
     choice: Option<Choice<'_>>,
 ) -> Result<Ranking, Error> {
-    let providers: BTreeSet<_> = request.candidates().iter().map(|c| c.provider_id.clone()).collect();
-    let providers = Vec::from_iter(providers);
+    let providers: BTreeSet<_> = request.candidates().iter().map(|c| &c.provider_id).collect();
+    let providers: Vec<ProviderId> = providers.into_iter().cloned().collect();
     let known = store.trust_in(&providers).await?;
     let began = Instant::now();
     let ranked = rank(policy, request, &known);

@@ -1,5 +1,6 @@
 //! The rules of matching: which offers can serve a request, and which of them is best. Pure.
 
+mod columns;
 mod decision;
 mod known_trust;
 mod outcome;
@@ -8,6 +9,7 @@ mod rank;
 mod request;
 mod score;
 
+pub use columns::{Best, Columns, Placed, Row, Wanted};
 pub use decision::{Decision, Matched, Trade};
 pub use known_trust::KnownTrust;
 pub use outcome::Outcome;

@@ -1,13 +1,12 @@
 //! The ranking (the seed's Matching Algorithm): hard filters first, then a weighted score.
 
-use std::cmp::Reverse;
+use std::collections::HashMap;
 
-use p2p_domain::{OfferId, Trust};
-use rust_decimal::Decimal;
+use p2p_domain::{Money, OfferId, ProviderId, TimeWindow};
 
 use super::{
-    Candidate, KnownTrust, Policy, Request, Scores,
-    score::{price_ratio, time_ratio},
+    Candidate, Columns, KnownTrust, Policy, Request, Scores,
+    columns::{Placed, Row, Wanted},
 };
 
 /// An eligible offer and its scores.
@@ -22,34 +21,70 @@ pub struct Ranked {
 /// Drops the offers that cannot serve the request and ranks the rest, best first: by score, then lower price,
 /// then higher trust, then offer id.
 pub fn rank(policy: &Policy, request: &Request, known: &KnownTrust) -> Vec<Ranked> {
-    let eligible = eligible(policy, request, known);
-    let Some((cheapest, dearest)) = price_range(&eligible) else { return Vec::new() };
-    let mut scored: Vec<_> = eligible
-        .into_iter()
-        .map(|(offer, trust)| {
-            let price = price_ratio(offer.price.amount(), cheapest, dearest);
-            let wanted = request.window();
-            let time_fit = time_ratio(wanted.overlap(offer.window), wanted.duration());
-            (offer, policy.weights.scores(price, trust, time_fit))
+    let offers = request.candidates();
+    let unit = Unit::finest(request.max_price().iter().chain(offers.iter().map(|offer| &offer.price)));
+    let mut providers = Providers { known, places: HashMap::new(), trust: Vec::new() };
+    let mut columns = Columns::with_capacity(offers.len());
+    for offer in offers {
+        columns.push(row(offer, unit, providers.place(&offer.provider_id)));
+    }
+    let (start, end) = micros(request.window());
+    let wanted = Wanted {
+        quantity: request.quantity().wh(),
+        max_price: request.max_price().map_or(i64::MAX, |max| unit.count(max)),
+        start,
+        end,
+    };
+    let by_id = |a: usize, b: usize| offers[a].offer_id.cmp(&offers[b].offer_id);
+    let best = columns.best(policy, &wanted, &providers.trust, offers.len(), by_id);
+    let ranked =
+        |place: Placed| Ranked { offer_id: offers[place.row].offer_id.clone(), scores: place.scores };
+    best.placed.into_iter().map(ranked).collect()
+}
+
+fn row(offer: &Candidate, unit: Unit, provider: u32) -> Row {
+    let (start, end) = micros(offer.window);
+    Row { price: unit.count(offer.price), available: offer.available.wh(), start, end, provider }
+}
+
+/// From and until, in microseconds since 1970, as PostgreSQL keeps them.
+fn micros(window: TimeWindow) -> (i64, i64) {
+    (window.start().timestamp_micros(), window.end().timestamp_micros())
+}
+
+/// So many decimals make a whole number of every price of a request.
+#[derive(Debug, Clone, Copy)]
+struct Unit(u32);
+
+impl Unit {
+    fn finest<'m>(prices: impl Iterator<Item = &'m Money>) -> Self {
+        Self(prices.map(|price| price.amount().scale()).max().unwrap_or_default())
+    }
+
+    /// How many there are in it. What does not fit counts as the most that does: with nine decimals, four billion.
+    fn count(self, price: Money) -> i64 {
+        let mut amount = price.amount();
+        amount.rescale(self.0);
+        let most = if amount.is_sign_negative() { -Columns::MOST } else { Columns::MOST };
+        i64::try_from(amount.mantissa()).unwrap_or(most)
+    }
+}
+
+/// Trust by number instead of by name.
+struct Providers<'a> {
+    known: &'a KnownTrust,
+    places: HashMap<&'a ProviderId, u32>,
+    trust: Vec<f64>,
+}
+
+impl<'a> Providers<'a> {
+    fn place(&mut self, provider: &'a ProviderId) -> u32 {
+        let Self { known, places, trust } = self;
+        *places.entry(provider).or_insert_with(|| {
+            trust.push(known.of(provider).score());
+            trust.len() as u32 - 1
         })
-        .collect();
-    scored.sort_by_key(|&(offer, scores)| {
-        (Reverse(scores.total), offer.price.amount(), Reverse(scores.trust), &offer.offer_id)
-    });
-    scored.into_iter().map(|(offer, scores)| Ranked { offer_id: offer.offer_id.clone(), scores }).collect()
-}
-
-/// The offers that pass every hard filter, with their provider's trust.
-fn eligible<'r>(policy: &Policy, request: &'r Request, known: &KnownTrust) -> Vec<(&'r Candidate, Trust)> {
-    let with_trust = |offer: &'r Candidate| (offer, known.of(&offer.provider_id));
-    let offers = request.candidates().iter().filter(|offer| request.admits(offer));
-    offers.map(with_trust).filter(|(_, trust)| policy.min_trust.is_met_by(*trust)).collect()
-}
-
-/// The lowest and the highest price, if there are any.
-fn price_range(offers: &[(&Candidate, Trust)]) -> Option<(Decimal, Decimal)> {
-    let prices = || offers.iter().map(|(offer, _)| offer.price.amount());
-    Some((prices().min()?, prices().max()?))
+    }
 }
 
 #[cfg(test)]

@@ -83,14 +83,6 @@ impl Request {
     pub fn candidates(&self) -> &[Candidate] {
         &self.candidates
     }
-
-    /// Whether the offer has enough, at a good price, at some time that is wanted.
-    pub fn admits(&self, offer: &Candidate) -> bool {
-        let overlaps = !self.window.overlap(offer.window).is_zero();
-        let enough = offer.available >= self.quantity;
-        let affordable = self.max_price.is_none_or(|max| offer.price.amount() <= max.amount());
-        overlaps && enough && affordable
-    }
 }
 
 fn one_currency(mut prices: impl Iterator<Item = Money>) -> Result<(), RequestError> {

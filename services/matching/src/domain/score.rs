@@ -4,15 +4,11 @@
 
 use std::{fmt, str::FromStr};
 
-use chrono::TimeDelta;
 use p2p_domain::Trust;
-use rust_decimal::Decimal;
 
 const BILLION: f64 = 1e9;
-/// How far from 1 the weights may add up.
+/// How far from 1 the weights may add up, and twice what rounding may change.
 const SLACK: f64 = 1e-9;
-/// Decimals of an amount of money.
-const MONEY_SCALE: u32 = 9;
 
 /// A number from 0 to 1 that an operator sets.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
@@ -53,27 +49,17 @@ pub struct WeightsError {
     sum: f64,
 }
 
+/// What the scores of an offer are made of, each from 0 to 1.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ratios {
+    pub price: f64,
+    pub trust: f64,
+    pub time: f64,
+}
+
 /// The part of the whole. Both are exact; the division is the only rounding.
-fn ratio(part: i128, whole: i128) -> f64 {
+pub(super) fn ratio(part: i64, whole: i64) -> f64 {
     part as f64 / whole as f64
-}
-
-/// 1 for the cheapest, 0 for the dearest; 1 when they are the same.
-pub(super) fn price_ratio(price: Decimal, cheapest: Decimal, dearest: Decimal) -> f64 {
-    if dearest == cheapest {
-        return 1.0;
-    }
-    let billionths = |mut amount: Decimal| {
-        amount.rescale(MONEY_SCALE);
-        amount.mantissa()
-    };
-    ratio(billionths(dearest - price), billionths(dearest - cheapest))
-}
-
-/// How much of the wanted time is covered.
-pub(super) fn time_ratio(overlap: TimeDelta, wanted: TimeDelta) -> f64 {
-    let nanos = |t: TimeDelta| i128::from(t.num_seconds()) * 1_000_000_000 + i128::from(t.subsec_nanos());
-    ratio(nanos(overlap), nanos(wanted))
 }
 
 impl Share {
@@ -112,7 +98,13 @@ impl fmt::Display for Share {
 
 impl Score {
     fn of(ratio: f64) -> Self {
-        Self((ratio.clamp(0.0, 1.0) * BILLION).round() as u32)
+        // What is cut off is the half that was added: cheaper than to round.
+        Self((ratio.clamp(0.0, 1.0) * BILLION + 0.5) as u32)
+    }
+
+    /// Less than any number that is rounded to this.
+    pub(super) fn least(self) -> f64 {
+        self.value() - SLACK
     }
 
     /// The number as it was shown, if it is one from 0 to 1.
@@ -161,20 +153,21 @@ impl Weights {
         self.time
     }
 
+    /// The weighted sum, not yet rounded.
+    pub(super) fn total(self, ratios: Ratios) -> f64 {
+        self.price.0 * ratios.price + self.trust.0 * ratios.trust + self.time.0 * ratios.time
+    }
+
     /// The scores of an offer from its ratios.
-    pub(super) fn scores(self, price: f64, trust: Trust, time_fit: f64) -> Scores {
-        let trust = trust.score();
-        let total = self.price.0 * price + self.trust.0 * trust + self.time.0 * time_fit;
+    pub(super) fn scores(self, ratios: Ratios) -> Scores {
         Scores {
-            total: Score::of(total),
-            price: Score::of(price),
-            trust: Score::of(trust),
-            time_fit: Score::of(time_fit),
+            total: Score::of(self.total(ratios)),
+            price: Score::of(ratios.price),
+            trust: Score::of(ratios.trust),
+            time_fit: Score::of(ratios.time),
         }
     }
-}
 
-impl Weights {
     /// How a total comes about, as a sum to be read.
     pub fn sum(self, scores: Scores) -> String {
         let Scores { total, price, trust, time_fit } = scores;
@@ -204,20 +197,7 @@ mod tests {
     #[test]
     fn a_sum_that_floats_get_wrong_is_shown_right() {
         // 0.40 x 1 + 0.35 x 0.9 + 0.25 x 0.75 is 0.4 + 0.315 + 0.1875 = 0.9025; in f64 it is 0.9025000000000001.
-        let scores = Weights::default().scores(1.0, Trust::new(0.9, 10, 9).unwrap(), 0.75);
+        let scores = Weights::default().scores(Ratios { price: 1.0, trust: 0.9, time: 0.75 });
         assert_eq!(scores.total.value().to_string(), "0.9025");
-    }
-
-    #[test]
-    fn the_longest_spans_of_time_have_a_ratio() {
-        assert_eq!(time_ratio(TimeDelta::MAX, TimeDelta::MAX), 1.0);
-        assert_eq!(time_ratio(TimeDelta::nanoseconds(1), TimeDelta::nanoseconds(4)), 0.25);
-    }
-
-    #[test]
-    fn the_largest_prices_have_a_ratio() {
-        let most = Decimal::from(1_000_000_000_000_000_i64);
-        assert_eq!(price_ratio(Decimal::ZERO, -most, most), 0.5);
-        assert_eq!(price_ratio(most, most, most), 1.0);
     }
 }

@@ -21,12 +21,10 @@ pub use cryptography::use_ring;
 pub use env::{Env, EnvError};
 pub use health::Health;
 pub use logs::{RequestId, chain};
+/// With which every server allocates: a message is copied and parsed many times a trade.
+pub use mimalloc::MiMalloc as Allocator;
 pub use program::{run, run_server, unless_stalled};
 pub use reach::{Mode, Reach, quota};
 pub use secret::Secret;
 pub use tasks::Tasks;
 pub use tokio_util::sync::CancellationToken as Stop;
-
-/// Every program allocates with it: a message is copied and parsed many times a trade.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -1,5 +1,6 @@
-use p2p_domain::{Energy, Money, ProviderId, TimeWindow};
+use p2p_domain::{Energy, Money, ProviderId, TimeWindow, Trust};
 use proptest::prelude::*;
+use rust_decimal::Decimal;
 
 use super::*;
 use crate::domain::{RequestError, Share, Weights};
@@ -209,6 +210,14 @@ prop_compose! {
     }
 }
 
+/// Whether the offer has enough, at a good price, at some time that is wanted.
+fn admits(request: &Request, offer: &Candidate) -> bool {
+    let overlaps = !request.window().overlap(offer.window).is_zero();
+    let enough = offer.available >= request.quantity();
+    let affordable = request.max_price().is_none_or(|max| offer.price.amount() <= max.amount());
+    overlaps && enough && affordable
+}
+
 proptest! {
     #[test]
     fn scores_stay_between_zero_and_one_and_fall(request in any_request(), known in any_trust()) {
@@ -229,7 +238,7 @@ proptest! {
         for offer in request.candidates() {
             let trusted = known.of(&offer.provider_id).score() >= 0.2;
             let listed = ranked.iter().any(|r| r.offer_id == offer.offer_id);
-            prop_assert_eq!(listed, trusted && request.admits(offer), "{:?}", offer);
+            prop_assert_eq!(listed, trusted && admits(&request, offer), "{:?}", offer);
         }
         prop_assert!(ranked.len() <= request.candidates().len());
     }
@@ -244,4 +253,19 @@ proptest! {
         let ranked = rank(&policy, &request(want, offers), &known);
         prop_assert_eq!(ranked, rank(&policy, &request(want, shuffled), &known));
     }
+}
+
+#[test]
+fn prices_of_any_size_and_fineness_are_compared() {
+    let request = wanted(
+        Some(usd("1000000000000000")),
+        vec![
+            offer("dearest", "p", "1000000000000000", 30, hours(11, 15)),
+            offer("finest", "p", "0.000000001", 30, hours(11, 15)),
+            offer("fine", "p", "0.000000002", 30, hours(11, 15)),
+        ],
+    );
+    let ranked = rank(&Policy::default(), &request, &KnownTrust::default());
+    assert_eq!(ids(&ranked), ["finest", "fine", "dearest"]);
+    assert_eq!(ranked[2].scores.price.value(), 0.0);
 }

@@ -7,6 +7,8 @@ mod m20261125_171500_traces_of_stored_work;
 mod m20261128_090000_who_may_act;
 mod m20261128_091000_unconfirmed_orders;
 mod m20261201_190000_deliveries_that_expire;
+mod m20261201_204000_trades_have_versions;
+mod m20261201_210000_events_in_lz4;
 
 use sea_orm_migration::prelude::*;
 
@@ -24,6 +26,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_090000_who_may_act::Migration),
             Box::new(m20261128_091000_unconfirmed_orders::Migration),
             Box::new(m20261201_190000_deliveries_that_expire::Migration),
+            Box::new(m20261201_204000_trades_have_versions::Migration),
+            Box::new(m20261201_210000_events_in_lz4::Migration),
         ]
     }
 }

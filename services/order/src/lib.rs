@@ -46,7 +46,8 @@ pub async fn serve(config: Config, listener: TcpListener, stop: Stop) -> anyhow:
     let matching =
         MatchingServiceClient::new(open(Service::Matching, &config.matching, config.call_deadline)?);
     let (tasks, served) = (Tasks::new(), Stop::new());
-    let store = Store::start(db.clone(), (config.periods, config.quotas), &tasks, served.clone());
+    let writer = postgres::connect_writer(&config.database).await?;
+    let store = Store::start(db.clone(), writer, (config.periods, config.quotas), &tasks, served.clone());
     let auditor = CatalogServiceClient::new(open(Service::Catalog, &config.catalog, config.check_deadline)?);
     let app = App::new(store, catalog, auditor, matching, &config);
     let sweep = app.clone().sweep_until_stopped(config.sweep_interval, stop.clone());

@@ -242,10 +242,10 @@ async fn order_dies_before_commits(point: &str) -> usize {
 async fn an_order_service_that_dies_before_a_commit_is_asked_again() {
     each_round(async || {
         let (first, ..) = tokio::join!(
-            order_dies_before_commits("order.batch.written"),
-            order_dies_before_commits("order.batch.written#2"),
-            order_dies_before_commits("order.batch.written#3"),
-            order_dies_before_commits("order.batch.written#4"),
+            order_dies_before_commits("order.batch.decided"),
+            order_dies_before_commits("order.batch.decided#2"),
+            order_dies_before_commits("order.batch.decided#3"),
+            order_dies_before_commits("order.batch.decided#4"),
             order_dies_before_commits("order.Mark.committed"),
         );
         assert_eq!(first, ACTIONS.len());
@@ -257,8 +257,8 @@ async fn an_order_service_that_dies_before_a_commit_is_asked_again() {
 async fn other_buyers_ask_again_when_the_order_service_dies() {
     each_round(async || {
         let mut stage = Stage::start(Victim::Order, SHORT).await;
-        stage.foreign_trade(each("order.batch.written"), 1).await;
-        stage.foreign_trade(only(&["init", "confirm"], "order.batch.written#2"), 1).await;
+        stage.foreign_trade(each("order.batch.decided"), 1).await;
+        stage.foreign_trade(only(&["init", "confirm"], "order.batch.decided#2"), 1).await;
         stage.is_sound().await;
     })
     .await;

@@ -44,13 +44,15 @@ pub struct Store {
 pub struct Tx<'a>(&'a DatabaseTransaction);
 
 impl Store {
-    /// Starts the writer, which takes nothing new from `stop` on. Connects when it is first used.
+    /// Starts the writer, which has a connection of its own and takes nothing new from `stop` on. Connects when it is
+    /// first used.
     ///
     /// # Errors
     /// When the database's URL is none.
     pub async fn start(config: &Config, tasks: &Tasks, stop: Stop) -> Result<Self, Error> {
         let db = postgres::connect(&config.database).await?;
-        let batches = batch::Batches { db: db.clone(), picking: config.picking };
+        let writer = postgres::connect_writer(&config.database).await?;
+        let batches = batch::Batches { db: writer, picking: config.picking };
         Ok(Self { db, commands: Writer::start("catalog", batches, tasks, stop), quotas: config.quotas })
     }
 

@@ -1,4 +1,4 @@
-//! One transaction over many operations: lock and load their trades, decide each in turn, write it all at once.
+//! Many operations at once: load their trades, decide each in turn, write it all, unless a trade was written meanwhile.
 
 mod orders;
 
@@ -6,25 +6,28 @@ use p2p_domain::uuid_of;
 use p2p_runtime::{
     failpoint,
     planted::{Bug, planted},
-    postgres::{self, TRIES},
 };
-use sea_orm::{DatabaseConnection, DatabaseTransaction, TransactionTrait};
+use sea_orm::DatabaseConnection;
 use uuid::Uuid;
 
 use super::{
     load::{Loaded, load},
     op::{Begin, Begun, Compose, Done, Finish, Mark, Marked, Op, Record, Recorded, Send, Sent},
     row::{EventRow, InboxRow, InboxStatus, Lease, OutboxRow},
-    save::{Writes, save},
+    save::{Advance, Writes, outbox, save},
 };
 use crate::{
     config::{Periods, Quotas},
     domain::{
-        Answer, Decision, GatewayId, Intent, Next, Received, Refusal, Reply, Status, TransactionKey, Verdict,
+        Answer, Decision, GatewayId, InboxKey, Intent, Next, Received, Refusal, Reply, Status,
+        TransactionKey, Verdict,
     },
     error::Error,
     metrics,
 };
+
+/// How often a batch is decided anew. Each time another service has written to one of its trades, so that the whole goes on.
+const TRIES: u32 = 20;
 
 /// Commits all operations in one transaction; from the start again when it lost a race.
 pub(super) async fn commit(
@@ -43,40 +46,28 @@ pub(super) async fn commit(
 
 async fn attempt(
     db: &DatabaseConnection,
-    rules: (Periods, Quotas),
-    ops: &[Op],
-) -> Result<Vec<Result<Done, Error>>, Error> {
-    let transaction = db.begin().await?;
-    match decide_and_save(&transaction, rules, ops).await {
-        Ok((done, moves)) => {
-            failpoint!("order.batch.written");
-            postgres::commit(transaction).await?;
-            moves.into_iter().for_each(metrics::moved);
-            Ok(done)
-        }
-        Err(error) => {
-            transaction.rollback().await?;
-            Err(error)
-        }
-    }
-}
-
-/// Answers, and the states that orders came into.
-async fn decide_and_save(
-    transaction: &DatabaseTransaction,
     (periods, quotas): (Periods, Quotas),
     ops: &[Op],
-) -> Result<(Vec<Result<Done, Error>>, Vec<Status>), Error> {
-    let loaded = load(transaction, periods, quotas, ops).await?;
+) -> Result<Vec<Result<Done, Error>>, Error> {
+    let loaded = load(db, periods, quotas, ops).await?;
     let mut batch = Batch { loaded, writes: Writes::default() };
     let mut done: Vec<_> = ops.iter().map(|op| batch.decide(op)).collect();
-    let lost = save(transaction, periods, &batch.loaded, &batch.writes).await?;
+    failpoint!("order.batch.decided");
+    save(db, periods, &batch.loaded, &batch.writes).await?;
+    batch.moves().into_iter().for_each(metrics::moved);
+    // Marks are marks of themselves: what was written stays written when they cannot be.
+    let lost = outbox::mark(db, &batch.writes.marks).await;
     for (op, done) in ops.iter().zip(&mut done) {
-        if let (Op::Mark(mark), Ok(Done::Marked(marked))) = (op, done) {
-            marked.lost = mark.marks.iter().map(|(id, _)| *id).filter(|id| lost.contains(id)).collect();
+        if let (Op::Mark(mark), Ok(Done::Marked(marked))) = (op, &mut *done) {
+            match &lost {
+                Ok(lost) => {
+                    marked.lost.extend(mark.marks.iter().map(|(id, _)| *id).filter(|id| lost.contains(id)))
+                }
+                Err(error) => *done = Err(error.clone()),
+            }
         }
     }
-    Ok((done, batch.moves()))
+    Ok(done)
 }
 
 /// Operations that are decided together.
@@ -179,7 +170,7 @@ impl Batch {
             Decision::Refuse(refusal) => Next::Fail(refusal),
         };
         if was_queued {
-            self.writes.inbox_status.push((key.clone(), InboxStatus::Begun));
+            self.advance(key, scope, InboxStatus::Begun);
         }
         Ok(Answer::Accepted(Begun { verdict, next: Some(next) }))
     }
@@ -192,8 +183,8 @@ impl Batch {
         if let Some(quote) = &finish.quote {
             self.writes.quotes.push((finish.scope.clone(), quote.clone()));
         }
+        self.advance(&finish.key, &finish.scope, InboxStatus::Done);
         self.loaded.close(&finish.key, &finish.scope)?;
-        self.writes.inbox_status.push((finish.key.clone(), InboxStatus::Done));
         self.post(&finish.gateway, &finish.scope, &finish.reply, "", false, accepted_at)
     }
 
@@ -236,12 +227,23 @@ impl Batch {
     fn mark(&mut self, mark: &Mark) -> Marked {
         let mut marked = Marked::default();
         for (id, result) in &mark.marks {
+            let delivery = (*id, mark.gateway.clone(), result.clone());
+            let refused = result.refusal().and_then(|_| self.loaded.refused(*id, &mark.gateway));
             if result.refusal().is_some() {
-                marked.buyer_seqs.push(self.loaded.refused(*id, &mark.gateway));
+                marked.buyer_seqs.push(refused.as_ref().map_or(0, |(_, buyer_seq)| *buyer_seq));
             }
-            self.writes.marks.push((*id, mark.gateway.clone(), result.clone()));
+            match refused {
+                Some((scope, _)) => self.writes.refused.push((scope, delivery)),
+                None => self.writes.marks.push(delivery),
+            }
         }
         marked
+    }
+
+    /// An open action is now so, if it is still under the lease that it was read under.
+    fn advance(&mut self, key: &InboxKey, scope: &TransactionKey, status: InboxStatus) {
+        let lease = self.loaded.inbox.get(key).map(|row| row.lease.clone()).unwrap_or_default();
+        self.writes.advances.push(Advance { key: key.clone(), scope: scope.clone(), status, lease });
     }
 
     /// What was said to the same message before.

@@ -1,4 +1,5 @@
-//! Reads what a batch decides on, under the locks of its trades' rows.
+//! Reads what a batch decides on: each trade with its version, by which is found when it is written whether the trade is as
+//! it was read.
 
 pub(super) mod deliveries;
 
@@ -10,7 +11,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use p2p_domain::{ClientId, Energy, OrderId, ParticipantId};
 use p2p_runtime::planted::{Bug, planted};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult};
+use sea_orm::{ConnectionTrait, DatabaseConnection};
 use uuid::Uuid;
 
 use deliveries::LoadedDelivery;
@@ -42,12 +43,12 @@ pub(super) struct Loaded {
 
 /// A trade's row and what belongs to it.
 pub(super) struct LoadedTrade {
+    /// How often it was written; none when it is not stored yet.
+    pub version: Option<i64>,
     pub seq: i64,
     pub buyer_seq: i64,
     /// Whose it is; nobody's in particular when none.
     pub client: Option<ClientId>,
-    /// Made by this batch.
-    pub is_new: bool,
     pub trade: Trade,
     /// Accepted actions whose work is not done, by seq.
     open: BTreeSet<i64>,
@@ -58,7 +59,7 @@ impl LoadedTrade {
     pub fn new(scope: TransactionKey, now: DateTime<Utc>, hold: Duration) -> Self {
         let (orders, quotes) = (Vec::new(), Vec::new());
         let trade = Trade { scope, orders, quotes, now, hold, room: None };
-        Self { seq: 0, buyer_seq: 0, client: None, is_new: false, trade, open: BTreeSet::new() }
+        Self { version: None, seq: 0, buyer_seq: 0, client: None, trade, open: BTreeSet::new() }
     }
 
     pub fn has_open(&self) -> bool {
@@ -76,9 +77,9 @@ impl LoadedTrade {
         self.seq == 0
     }
 
-    /// Whether it was made by this batch, and then nothing was stored in it.
-    pub fn is_unused(&self) -> bool {
-        self.is_new && self.is_empty()
+    /// Whether it is not stored yet.
+    pub fn is_new(&self) -> bool {
+        self.version.is_none()
     }
 
     /// Whether a request of this client may be stored in it. A client's trade is its own, and nobody's is no client's;
@@ -99,7 +100,7 @@ impl LoadedTrade {
 
 impl Loaded {
     pub fn trade(&mut self, scope: &TransactionKey) -> Result<&mut LoadedTrade, Error> {
-        let missing = || Error::impossible("transactions", &scope.transaction, "was not locked");
+        let missing = || Error::impossible("transactions", &scope.transaction, "was not read");
         self.trades.get_mut(scope).ok_or_else(missing)
     }
 
@@ -115,7 +116,8 @@ impl Loaded {
     /// # Errors
     /// When its client, or its BAP where it is no client's, has made as many as it may.
     pub fn more_trades(&mut self, scope: &TransactionKey, client: Option<&ClientId>) -> Result<(), Error> {
-        if !self.trade(scope)?.is_unused() {
+        let trade = self.trade(scope)?;
+        if !trade.is_new() || !trade.is_empty() {
             return Ok(());
         }
         self.usage.more_trades(scope, client)
@@ -153,45 +155,37 @@ impl Loaded {
         self.deliveries.get_mut(&id).filter(|delivery| delivery.is_leased_by(by))
     }
 
-    /// Counts a refusal that the buyer's side heard; 0 when the gateway has lost the delivery.
-    pub fn refused(&mut self, delivery: Uuid, by: &GatewayId) -> i64 {
-        let Some(scope) = self.delivery(delivery, by).map(|delivery| delivery.scope.clone()) else {
-            return 0;
-        };
-        let Some(trade) = self.trades.get_mut(&scope) else { return 0 };
+    /// Counts a refusal that the buyer's side heard. Answers the trade and the newest buyer_seq; none when the gateway
+    /// has lost the delivery, or has said so before.
+    pub fn refused(&mut self, delivery: Uuid, by: &GatewayId) -> Option<(TransactionKey, i64)> {
+        let scope = self.delivery(delivery, by)?.scope.clone();
+        self.deliveries.remove(&delivery);
+        let trade = self.trades.get_mut(&scope)?;
         trade.buyer_seq += 1;
-        trade.buyer_seq
+        Some((scope, trade.buyer_seq))
     }
 }
 
-/// Locks the trades in the order of their keys, making the new ones, and then reads what the operations need: in
-/// later statements, which see what others committed before they gave up the locks.
+/// Reads the trades before what belongs to them: what others change after that is found when the trades are written.
 pub(super) async fn load(
-    tx: &DatabaseTransaction,
+    db: &DatabaseConnection,
     periods: Periods,
     quotas: Quotas,
     ops: &[Op],
 ) -> Result<Loaded, Error> {
-    let deliveries = deliveries::read(tx, ops).await?;
+    let deliveries = deliveries::read(db, ops).await?;
     let scopes: BTreeSet<&TransactionKey> =
         ops.iter().filter_map(scope).chain(deliveries.values().map(|delivery| &delivery.scope)).collect();
     let mut loaded = Loaded::default();
-    lock(tx, periods, &scopes, &mut loaded).await?;
-    let new = missing(&scopes, &loaded);
-    let usage = quotas::trades(tx, quotas, ops, &new).await?;
-    insert(tx, periods, ops, &new, &mut loaded).await?;
-    // What another writer has made meanwhile.
-    lock(tx, periods, &missing(&new, &loaded), &mut loaded).await?;
-    drop(scopes);
-    loaded.deliveries = deliveries::lock(tx, deliveries).await?;
-    inbox(tx, ops, &mut loaded).await?;
-    orders_and_quotes(tx, ops, &mut loaded).await?;
-    loaded.usage = quotas::held(tx, ops, usage).await?;
+    trades_and_inbox(db, periods, &scopes, ops, &mut loaded).await?;
+    let is_new = |scope: &&TransactionKey| loaded.trades.get(*scope).is_none_or(LoadedTrade::is_new);
+    let new: BTreeSet<&TransactionKey> = scopes.iter().copied().filter(is_new).collect();
+    let usage = quotas::trades(db, quotas, ops, &new).await?;
+    drop((scopes, new));
+    loaded.deliveries = deliveries;
+    orders_and_quotes(db, ops, &mut loaded).await?;
+    loaded.usage = quotas::held(db, ops, usage).await?;
     Ok(loaded)
-}
-
-fn missing<'a>(scopes: &BTreeSet<&'a TransactionKey>, loaded: &Loaded) -> BTreeSet<&'a TransactionKey> {
-    scopes.iter().copied().filter(|scope| !loaded.trades.contains_key(scope)).collect()
 }
 
 pub(super) fn scope(op: &Op) -> Option<&TransactionKey> {
@@ -206,14 +200,6 @@ pub(super) fn scope(op: &Op) -> Option<&TransactionKey> {
     }
 }
 
-/// The client of the first operation of a trade.
-fn first_client<'a>(ops: &'a [Op], of: &TransactionKey) -> Option<&'a ClientId> {
-    match ops.iter().find(|op| scope(op) == Some(of)) {
-        Some(Op::Send(send)) => send.client.as_ref(),
-        _ => None,
-    }
-}
-
 /// As a row has it.
 pub(super) fn client_id(client: Option<&ClientId>) -> String {
     client.map(ToString::to_string).unwrap_or_default()
@@ -224,73 +210,18 @@ fn columns<'a>(scopes: impl IntoIterator<Item = &'a TransactionKey>) -> (Vec<Str
     scopes.into_iter().map(|s| (s.bap.to_string(), s.transaction.to_string())).unzip()
 }
 
-async fn lock(
-    tx: &DatabaseTransaction,
+/// The trades, the inbox rows of the messages, and the open actions of the trades in which something new may have to
+/// wait.
+async fn trades_and_inbox(
+    db: &DatabaseConnection,
     periods: Periods,
     scopes: &BTreeSet<&TransactionKey>,
-    loaded: &mut Loaded,
-) -> Result<(), Error> {
-    if scopes.is_empty() {
-        return Ok(());
-    }
-    let (baps, transactions) = columns(scopes.iter().copied());
-    let statement = sql(
-        "SELECT t.bap_id, t.transaction_id, t.seq, t.buyer_seq, t.client_id, false AS is_new,
-                date_trunc('milliseconds', now()) AS now
-         FROM orders.transactions t
-         JOIN unnest($1::text[], $2::text[]) AS k (bap_id, transaction_id)
-           ON t.bap_id = k.bap_id AND t.transaction_id = k.transaction_id
-         ORDER BY t.bap_id, t.transaction_id
-         FOR UPDATE OF t",
-        [baps.into(), transactions.into()],
-    );
-    locked(&tx.query_all_raw(statement).await?, periods, loaded)
-}
-
-/// Rows that this transaction has locked.
-fn locked(rows: &[QueryResult], periods: Periods, loaded: &mut Loaded) -> Result<(), Error> {
-    for found in rows {
-        loaded.now = found.try_get("", "now")?;
-        let scope = row::scope(found)?;
-        let trade = LoadedTrade {
-            seq: found.try_get("", "seq")?,
-            buyer_seq: found.try_get("", "buyer_seq")?,
-            client: row::client(found)?,
-            is_new: found.try_get("", "is_new")?,
-            ..LoadedTrade::new(scope.clone(), loaded.now, periods.hold)
-        };
-        loaded.trades.insert(scope, trade);
-    }
-    Ok(())
-}
-
-/// Makes new trades. Who makes a row has it locked. Each is made for the client that asks first; it is written anew
-/// with what is stored, if another is the first to store something.
-async fn insert(
-    tx: &DatabaseTransaction,
-    periods: Periods,
     ops: &[Op],
-    scopes: &BTreeSet<&TransactionKey>,
     loaded: &mut Loaded,
 ) -> Result<(), Error> {
     if scopes.is_empty() {
         return Ok(());
     }
-    let (baps, transactions) = columns(scopes.iter().copied());
-    let clients: Vec<String> = scopes.iter().map(|of| client_id(first_client(ops, of))).collect();
-    let statement = sql(
-        "INSERT INTO orders.transactions (bap_id, transaction_id, client_id)
-         SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) ORDER BY 1, 2
-         ON CONFLICT DO NOTHING
-         RETURNING bap_id, transaction_id, seq, buyer_seq, client_id, true AS is_new,
-                   date_trunc('milliseconds', now()) AS now",
-        [baps.into(), transactions.into(), clients.into()],
-    );
-    locked(&tx.query_all_raw(statement).await?, periods, loaded)
-}
-
-/// The inbox rows of the messages, and the open actions of the trades in which something new may have to wait.
-async fn inbox(tx: &DatabaseTransaction, ops: &[Op], loaded: &mut Loaded) -> Result<(), Error> {
     let keys: HashSet<&InboxKey> = ops
         .iter()
         .filter_map(|op| match op {
@@ -305,30 +236,44 @@ async fn inbox(tx: &DatabaseTransaction, ops: &[Op], loaded: &mut Loaded) -> Res
         Op::Begin(_) | Op::Finish(_) | Op::Perform(_) => true,
         Op::Send(_) | Op::Mark(_) | Op::Settle(_) | Op::Compose(_) => false,
     });
-    if keys.is_empty() && waiting.is_empty() {
-        return Ok(());
-    }
     let column = |of: fn(&InboxKey) -> String| keys.iter().map(|key| of(key)).collect::<Vec<_>>();
-    let (baps, transactions) = columns(waiting);
+    let (baps, transactions) = columns(scopes.iter().copied());
+    let (waiting_baps, waiting_transactions) = columns(waiting);
     let statement = sql(
-        "SELECT i.*, encode(i.digest, 'hex') AS digest_hex
-         FROM unnest($1::text[], $2::text[], $3::text[]) AS k (sender, action, message_id)
-         JOIN orders.inbox i ON i.sender = k.sender AND i.action = k.action AND i.message_id = k.message_id
-         UNION ALL
-         SELECT i.*, encode(i.digest, 'hex')
-         FROM unnest($4::text[], $5::text[]) AS k (bap_id, transaction_id)
-         JOIN orders.inbox i ON i.bap_id = k.bap_id AND i.transaction_id = k.transaction_id AND i.status <> 'DONE'",
+        TRADES_AND_INBOX,
         [
+            baps.into(),
+            transactions.into(),
             column(|k| k.sender.to_string()).into(),
             column(|k| k.action.clone()).into(),
             column(|k| k.message.to_string()).into(),
-            baps.into(),
-            transactions.into(),
+            waiting_baps.into(),
+            waiting_transactions.into(),
         ],
     );
-    for found in tx.query_all_raw(statement).await? {
-        let row = InboxRow::read(&found)?;
-        // A message may be repeated under another trade than its own, which is not locked then.
+    let mut inbox = Vec::new();
+    for found in db.query_all_raw(statement).await? {
+        if !found.try_get::<bool>("", "is_trade")? {
+            inbox.push(InboxRow::read(&found)?);
+            continue;
+        }
+        let scope = row::scope(&found)?;
+        loaded.now = found.try_get("", "created_at")?;
+        let new = LoadedTrade::new(scope.clone(), loaded.now, periods.hold);
+        let trade = match found.try_get("", "version")? {
+            None => new,
+            version => LoadedTrade {
+                version,
+                seq: found.try_get("", "seq")?,
+                buyer_seq: found.try_get("", "buyer_seq")?,
+                client: row::client(&found)?,
+                ..new
+            },
+        };
+        loaded.trades.insert(scope, trade);
+    }
+    for row in inbox {
+        // A message may be repeated under another trade than its own, which is not read then.
         if let Some(trade) = loaded.trades.get_mut(&row.scope) {
             trade.open(&row);
         }
@@ -337,8 +282,29 @@ async fn inbox(tx: &DatabaseTransaction, ops: &[Op], loaded: &mut Loaded) -> Res
     Ok(())
 }
 
+/// Of a trade `created_at` is the time now. All in one statement, and so as of one moment.
+const TRADES_AND_INBOX: &str = "
+    SELECT true AS is_trade, k.bap_id, k.transaction_id, t.version, t.seq, t.buyer_seq, t.client_id,
+           date_trunc('milliseconds', now()) AS created_at, '' AS sender, '' AS action, '' AS message_id,
+           NULL::uuid AS event_id, '' AS digest_hex, NULL AS error_code, NULL AS error_message, now() AS answered_at,
+           '' AS status, '' AS lease_gateway, 0::bigint AS lease_incarnation, '' AS traceparent
+    FROM unnest($1::text[], $2::text[]) AS k (bap_id, transaction_id)
+    LEFT JOIN orders.transactions t ON t.bap_id = k.bap_id AND t.transaction_id = k.transaction_id
+    UNION ALL
+    SELECT false, i.bap_id, i.transaction_id, NULL, i.seq, i.buyer_seq, '', i.created_at, i.sender, i.action,
+           i.message_id, i.event_id, encode(i.digest, 'hex'), i.error_code, i.error_message, i.answered_at, i.status,
+           i.lease_gateway, i.lease_incarnation, i.traceparent
+    FROM unnest($3::text[], $4::text[], $5::text[]) AS k (sender, action, message_id)
+    JOIN orders.inbox i ON i.sender = k.sender AND i.action = k.action AND i.message_id = k.message_id
+    UNION ALL
+    SELECT false, i.bap_id, i.transaction_id, NULL, i.seq, i.buyer_seq, '', i.created_at, i.sender, i.action,
+           i.message_id, i.event_id, encode(i.digest, 'hex'), i.error_code, i.error_message, i.answered_at, i.status,
+           i.lease_gateway, i.lease_incarnation, i.traceparent
+    FROM unnest($6::text[], $7::text[]) AS k (bap_id, transaction_id)
+    JOIN orders.inbox i ON i.bap_id = k.bap_id AND i.transaction_id = k.transaction_id AND i.status <> 'DONE'";
+
 /// The trades' orders, and the quotes that are still honoured where an order may be made.
-async fn orders_and_quotes(tx: &DatabaseTransaction, ops: &[Op], loaded: &mut Loaded) -> Result<(), Error> {
+async fn orders_and_quotes(db: &DatabaseConnection, ops: &[Op], loaded: &mut Loaded) -> Result<(), Error> {
     let with_orders = scopes_of(ops, |op| match op {
         Op::Begin(_) | Op::Perform(_) | Op::Settle(_) => true,
         Op::Finish(finish) => finish.change.is_some(),
@@ -367,7 +333,7 @@ async fn orders_and_quotes(tx: &DatabaseTransaction, ops: &[Op], loaded: &mut Lo
         [baps.into(), transactions.into(), quote_baps.into(), quote_transactions.into()],
     );
     let mut quotes: Vec<(DateTime<Utc>, TransactionKey, Quote)> = Vec::new();
-    for found in tx.query_all_raw(statement).await? {
+    for found in db.query_all_raw(statement).await? {
         let scope = row::scope(&found)?;
         if found.try_get::<String>("", "status")? == "QUOTE" {
             let quote =

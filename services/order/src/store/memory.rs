@@ -12,7 +12,7 @@ use super::{
     load::{Loaded, LoadedTrade, deliveries::LoadedDelivery, scope},
     op::{Done, Op},
     row::{InboxRow, InboxStatus, Lease, OutboxRow},
-    save::Writes,
+    save::{Advance, Writes},
 };
 use crate::{
     domain::{GatewayId, InboxKey, MarkResult, Order, Status, TransactionKey},
@@ -116,7 +116,7 @@ impl Rows {
         for scope in ops.iter().filter_map(scope).chain(composed) {
             let mut trade = LoadedTrade::new(scope.clone(), self.now, self.hold);
             (trade.seq, trade.buyer_seq) = self.trades.get(scope).copied().unwrap_or_default();
-            trade.is_new = trade.seq == 0;
+            trade.version = self.trades.get(scope).map(|_| 0);
             let orders = self.orders.values().filter(|order| order.scope == *scope);
             trade.trade.orders.extend(orders.cloned());
             trade.trade.orders.sort_by_key(|order| order.created_at);
@@ -136,7 +136,7 @@ impl Rows {
 
     fn save(&mut self, Batch { loaded, writes }: Batch) {
         for (scope, trade) in &loaded.trades {
-            if !trade.is_unused() {
+            if !trade.is_new() || !trade.is_empty() {
                 self.trades.insert(scope.clone(), (trade.seq, trade.buyer_seq));
             }
         }
@@ -147,7 +147,7 @@ impl Rows {
             let until = if row.lease == Lease::default() { self.now } else { self.now + self.lease };
             self.inbox.insert(row.key.clone(), Leased { row, until });
         }
-        for (key, status) in writes.inbox_status {
+        for Advance { key, status, .. } in writes.advances {
             if let Some(leased) = self.inbox.get_mut(&key) {
                 leased.row.status = status;
             }
@@ -169,7 +169,8 @@ impl Rows {
                 (leased.row.event, leased.row.uri) = (Some(event), uri);
             }
         }
-        for (id, gateway, result) in writes.marks {
+        let refused = writes.refused.into_iter().map(|(_, marked)| marked);
+        for (id, gateway, result) in refused.chain(writes.marks) {
             self.mark(id, &gateway, &result);
         }
     }

@@ -40,14 +40,15 @@ pub struct Store {
 }
 
 impl Store {
-    /// Starts the writer, which takes nothing new from `stop` on.
+    /// Starts the writer, which takes nothing new from `stop` on. It has a connection of its own.
     pub fn start(
         db: DatabaseConnection,
+        writer: DatabaseConnection,
         (periods, quotas): (Periods, Quotas),
         tasks: &Tasks,
         stop: Stop,
     ) -> Self {
-        let writer = Writer::start("order", writer::Batches { db: db.clone(), periods, quotas }, tasks, stop);
+        let writer = Writer::start("order", writer::Batches { db: writer, periods, quotas }, tasks, stop);
         Self { db, periods, writer }
     }
 }

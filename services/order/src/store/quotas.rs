@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use p2p_domain::{ClientId, Energy, ParticipantId};
 use rust_decimal::Decimal;
-use sea_orm::{ConnectionTrait, DatabaseTransaction};
+use sea_orm::{ConnectionTrait, DatabaseConnection};
 
 use super::{
     load::{client_id, scope},
@@ -65,9 +65,9 @@ fn owner(scope: &TransactionKey, client: Option<&ClientId>) -> Owner {
     (scope.bap.to_string(), client_id(client))
 }
 
-/// How many trades they have made who now may make those that are new. To be asked before these are made.
+/// How many trades they have made who now may make those that are new.
 pub(super) async fn trades(
-    tx: &DatabaseTransaction,
+    db: &DatabaseConnection,
     quotas: Quotas,
     ops: &[Op],
     new: &BTreeSet<&TransactionKey>,
@@ -93,7 +93,7 @@ pub(super) async fn trades(
          FROM unnest($1::text[], $2::text[]) AS k (bap_id, client_id)",
         [baps.into(), clients.into(), i64::from(most.get()).into()],
     );
-    for found in tx.query_all_raw(statement).await? {
+    for found in db.query_all_raw(statement).await? {
         let owner = (found.try_get("", "bap_id")?, found.try_get("", "client_id")?);
         usage.trades.insert(owner, found.try_get("", "made")?);
     }
@@ -111,7 +111,7 @@ fn maker(op: &Op) -> Option<Owner> {
 }
 
 /// Adds what the unconfirmed orders hold of those who want more now.
-pub(super) async fn held(tx: &DatabaseTransaction, ops: &[Op], mut usage: Usage) -> Result<Usage, Error> {
+pub(super) async fn held(db: &DatabaseConnection, ops: &[Op], mut usage: Usage) -> Result<Usage, Error> {
     let baps: BTreeSet<String> = ops.iter().filter_map(wants).map(ToString::to_string).collect();
     if usage.quotas.held.is_none() || baps.is_empty() {
         return Ok(usage);
@@ -122,7 +122,7 @@ pub(super) async fn held(tx: &DatabaseTransaction, ops: &[Op], mut usage: Usage)
          GROUP BY bap_id",
         [baps.into_iter().collect::<Vec<_>>().into()],
     );
-    for found in tx.query_all_raw(statement).await? {
+    for found in db.query_all_raw(statement).await? {
         let held = Energy::from_kwh(found.try_get::<Decimal>("", "held")?);
         // More than can be one quantity is more than any quota.
         usage.held.insert(found.try_get("", "bap_id")?, held.unwrap_or(Energy::MOST));

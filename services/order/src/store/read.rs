@@ -265,7 +265,7 @@ impl Store {
 
     async fn try_clear(&self, bap: &ParticipantId) -> Result<u64, Error> {
         let statement = sql(
-            "UPDATE orders.transactions SET cleared_seq = seq, cleared_at = now(), buyer_seq = buyer_seq + 1
+            "UPDATE orders.transactions SET cleared_seq = seq, cleared_at = now(), buyer_seq = buyer_seq + 1, version = version + 1
              WHERE bap_id = $1 AND buyer_seq > 0 AND seq > cleared_seq",
             [bap.to_string().into()],
         );

@@ -1,22 +1,24 @@
-//! Writes what a batch decided in two statements: what is new, and what has changed.
+//! Writes what a batch decided.
 
-mod outbox;
+pub(super) mod outbox;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use p2p_domain::{OrderId, uuid_of};
-use p2p_runtime::postgres::{Parts, column, sql_state};
+use p2p_runtime::{
+    planted::{Bug, planted},
+    postgres::{Parts, column, sql_state},
+};
 use rust_decimal::Decimal;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
+use sea_orm::{DatabaseConnection, DbErr};
 use uuid::Uuid;
 
 use super::{
     json,
     load::{Loaded, client_id},
     millis,
-    row::{EventRow, InboxRow, InboxStatus, OutboxRow},
-    sql,
+    row::{EventRow, InboxRow, InboxStatus, Lease, OutboxRow},
 };
 use crate::{
     config::Periods,
@@ -29,7 +31,7 @@ use crate::{
 pub(super) struct Writes {
     pub events: Vec<EventRow>,
     pub inbox: Vec<InboxRow>,
-    pub inbox_status: Vec<(InboxKey, InboxStatus)>,
+    pub advances: Vec<Advance>,
     pub orders: Vec<Order>,
     /// Orders that are now as they are loaded, and the state they were read in.
     pub moved: BTreeMap<OrderId, (TransactionKey, Status)>,
@@ -37,9 +39,25 @@ pub(super) struct Writes {
     pub outbox: Vec<OutboxRow>,
     /// Requests of our buyer's side that a newer one of the same kind takes the place of.
     pub superseded: Vec<(TransactionKey, String)>,
-    pub marks: Vec<(Uuid, GatewayId, MarkResult)>,
+    /// Deliveries that ended with a refusal, which the buyer's side has heard.
+    pub refused: Vec<(TransactionKey, MarkedDelivery)>,
+    /// How other deliveries went. They are written after the rest, and by themselves.
+    pub marks: Vec<MarkedDelivery>,
     /// Deliveries that had no text, with their events and where they go.
     pub composed: Vec<(Uuid, Uuid, String)>,
+}
+
+/// A delivery, who marks it, and how it went.
+pub(super) type MarkedDelivery = (Uuid, GatewayId, MarkResult);
+
+/// An open action that is now so.
+#[derive(Debug, Clone)]
+pub(super) struct Advance {
+    pub key: InboxKey,
+    pub scope: TransactionKey,
+    pub status: InboxStatus,
+    /// Whose lease it must be under.
+    pub lease: Lease,
 }
 
 impl Writes {
@@ -47,74 +65,74 @@ impl Writes {
     pub fn moved(&mut self, order: &Order, from: Status) {
         self.moved.entry(order.id).or_insert_with(|| (order.scope.clone(), from));
     }
+
+    /// The trades that something is written of.
+    fn scopes(&self) -> BTreeSet<&TransactionKey> {
+        let events = self.events.iter().map(|row| &row.scope);
+        let advances = self.advances.iter().map(|advance| &advance.scope);
+        let orders = self.orders.iter().map(|order| &order.scope);
+        let moved = self.moved.values().map(|(scope, _)| scope);
+        let outbox = self.outbox.iter().map(|row| &row.scope);
+        let refused = self.refused.iter().map(|(scope, _)| scope);
+        events.chain(advances).chain(orders).chain(moved).chain(outbox).chain(refused).collect()
+    }
 }
 
-/// Answers the deliveries whose marks changed nothing.
+/// Writes it all, but for the marks, in one statement that is a transaction of its own: when a trade is not as it was
+/// read any more, nothing is written.
 pub(super) async fn save(
-    tx: &DatabaseTransaction,
+    db: &DatabaseConnection,
     periods: Periods,
     loaded: &Loaded,
     writes: &Writes,
-) -> Result<HashSet<Uuid>, Error> {
-    let mut new = Parts::default();
-    counters(&mut new, loaded, writes);
-    events(&mut new, &writes.events);
-    inbox(&mut new, periods, &writes.inbox);
-    orders(&mut new, &writes.orders);
-    quotes(&mut new, periods, loaded.now, &writes.quotes);
-    outbox::insert(&mut new, periods, &writes.outbox);
-    outbox::supersede(&mut new, &writes.superseded);
-    if !new.execute(tx).await.map_err(or_lost_race)? {
-        return Err(Error::LostRace);
-    }
-    forget_unused(tx, loaded).await?;
-    let mut changed = Parts::default();
-    inbox_status(&mut changed, &writes.inbox_status);
-    moved(&mut changed, loaded, &writes.moved)?;
-    outbox::mark(&mut changed, &writes.marks);
-    outbox::compose(&mut changed, &writes.composed);
-    let touched = changed.execute_counting(tx).await?.ok_or(Error::LostRace)?;
-    let meant = writes.inbox_status.len() + writes.moved.len() + writes.marks.len() + writes.composed.len();
-    if touched == meant { Ok(HashSet::new()) } else { outbox::lost(tx, &writes.marks).await }
+) -> Result<(), Error> {
+    let mut parts = Parts::default();
+    trades(&mut parts, loaded, &writes.scopes());
+    events(&mut parts, &writes.events);
+    inbox(&mut parts, periods, &writes.inbox);
+    advances(&mut parts, &writes.advances);
+    orders(&mut parts, &writes.orders);
+    moved(&mut parts, loaded, &writes.moved)?;
+    quotes(&mut parts, periods, loaded.now, &writes.quotes);
+    outbox::insert(&mut parts, periods, &writes.outbox);
+    outbox::supersede(&mut parts, &writes.superseded);
+    outbox::refuse(&mut parts, &writes.refused);
+    outbox::compose(&mut parts, &writes.composed);
+    if parts.commit(db).await.map_err(or_lost_race)? { Ok(()) } else { Err(Error::LostRace) }
 }
 
-fn counters(parts: &mut Parts, loaded: &Loaded, writes: &Writes) {
-    if writes.events.is_empty() && writes.marks.is_empty() {
-        return;
-    }
-    let rows: Vec<_> = loaded.trades.iter().filter(|(_, trade)| !trade.is_unused()).collect();
+/// The new trades, and those that are as they were read.
+fn trades(parts: &mut Parts, loaded: &Loaded, scopes: &BTreeSet<&TransactionKey>) {
+    let rows = loaded.trades.iter().filter(|(scope, _)| scopes.contains(scope));
+    let (new, known): (Vec<_>, Vec<_>) = rows.partition(|(_, trade)| trade.is_new());
     parts.push_exactly(
-        rows.len(),
-        "UPDATE orders.transactions t SET seq = k.seq, buyer_seq = k.buyer_seq, client_id = k.client_id
-         FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[])
-              AS k (bap_id, transaction_id, seq, buyer_seq, client_id)
-         WHERE t.bap_id = k.bap_id AND t.transaction_id = k.transaction_id",
+        new.len(),
+        "INSERT INTO orders.transactions (bap_id, transaction_id, seq, buyer_seq, client_id)
+         SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[]) ORDER BY 1, 2",
         [
-            column(&rows, |(scope, _)| scope.bap.to_string()),
-            column(&rows, |(scope, _)| scope.transaction.to_string()),
-            column(&rows, |(_, trade)| trade.seq),
-            column(&rows, |(_, trade)| trade.buyer_seq),
-            column(&rows, |(_, trade)| client_id(trade.client.as_ref())),
+            column(&new, |(scope, _)| scope.bap.to_string()),
+            column(&new, |(scope, _)| scope.transaction.to_string()),
+            column(&new, |(_, trade)| trade.seq),
+            column(&new, |(_, trade)| trade.buyer_seq),
+            column(&new, |(_, trade)| client_id(trade.client.as_ref())),
         ],
     );
-}
-
-/// Trades that were made for what was not stored then: nothing of them stays.
-async fn forget_unused(tx: &DatabaseTransaction, loaded: &Loaded) -> Result<(), Error> {
-    let unused: Vec<_> = loaded.trades.iter().filter(|(_, trade)| trade.is_unused()).collect();
-    if unused.is_empty() {
-        return Ok(());
-    }
-    let statement = sql(
-        "DELETE FROM orders.transactions t USING unnest($1::text[], $2::text[]) AS k (bap_id, transaction_id)
-         WHERE t.bap_id = k.bap_id AND t.transaction_id = k.transaction_id",
+    parts.push_exactly(
+        known.len(),
+        "UPDATE orders.transactions t
+         SET seq = k.seq, buyer_seq = k.buyer_seq, client_id = k.client_id, version = k.version + 1
+         FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[])
+              AS k (bap_id, transaction_id, seq, buyer_seq, client_id, version)
+         WHERE t.bap_id = k.bap_id AND t.transaction_id = k.transaction_id AND t.version = k.version",
         [
-            column(&unused, |(scope, _)| scope.bap.to_string()),
-            column(&unused, |(scope, _)| scope.transaction.to_string()),
+            column(&known, |(scope, _)| scope.bap.to_string()),
+            column(&known, |(scope, _)| scope.transaction.to_string()),
+            column(&known, |(_, trade)| trade.seq),
+            column(&known, |(_, trade)| trade.buyer_seq),
+            column(&known, |(_, trade)| client_id(trade.client.as_ref())),
+            column(&known, |(_, trade)| trade.version.unwrap_or_default()),
         ],
     );
-    tx.execute_raw(statement).await?;
-    Ok(())
 }
 
 fn events(parts: &mut Parts, rows: &[EventRow]) {
@@ -184,17 +202,30 @@ fn inbox(parts: &mut Parts, periods: Periods, rows: &[InboxRow]) {
     );
 }
 
-fn inbox_status(parts: &mut Parts, rows: &[(InboxKey, InboxStatus)]) {
+/// Open actions that are still under the lease of who has worked on them.
+fn advances(parts: &mut Parts, rows: &[Advance]) {
+    let fence = match planted(Bug::Unfenced) {
+        true => "",
+        false => {
+            "AND i.status <> 'DONE' AND i.lease_gateway = k.gateway AND i.lease_incarnation = k.incarnation"
+        }
+    };
+    let text = format!(
+        "UPDATE orders.inbox i SET status = k.status
+         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[])
+              AS k (sender, action, message_id, status, gateway, incarnation)
+         WHERE i.sender = k.sender AND i.action = k.action AND i.message_id = k.message_id {fence}"
+    );
     parts.push_exactly(
         rows.len(),
-        "UPDATE orders.inbox i SET status = k.status
-         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS k (sender, action, message_id, status)
-         WHERE i.sender = k.sender AND i.action = k.action AND i.message_id = k.message_id",
+        &text,
         [
-            column(rows, |(key, _)| key.sender.to_string()),
-            column(rows, |(key, _)| key.action.clone()),
-            column(rows, |(key, _)| key.message.to_string()),
-            column(rows, |(_, status)| status.as_str().to_owned()),
+            column(rows, |r| r.key.sender.to_string()),
+            column(rows, |r| r.key.action.clone()),
+            column(rows, |r| r.key.message.to_string()),
+            column(rows, |r| r.status.as_str().to_owned()),
+            column(rows, |r| r.lease.gateway.clone()),
+            column(rows, |r| r.lease.incarnation),
         ],
     );
 }

@@ -10,7 +10,7 @@ use tonic::transport::Channel;
 
 use crate::{
     mailbox::send,
-    system::{System, now, outgoing, received},
+    system::{BAP, System, now, outgoing, received},
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -119,4 +119,34 @@ async fn two_sweepers_end_an_order_once() {
     let db = Database::connect(&system.database).await.unwrap();
     until(&db, "SELECT count(*) FROM orders.orders WHERE status = 'EXPIRED'", 20).await;
     assert_eq!(number(&db, "SELECT count(*) FROM orders.outbox WHERE action = 'on_cancel'").await, 20);
+}
+
+/// What is decided on a trade as it was before its view was cleared is decided anew: the clearing counts, too.
+#[tokio::test]
+async fn a_view_that_is_cleared_beside_messages_stays_cleared() {
+    let system = System::start().await;
+    let mailboxes = [system.mailbox.clone(), system.another().await];
+    let gateway = system.join("g").await;
+    send(&system, &gateway, "m-0", 0).await;
+    let messages = async {
+        for n in 0..100 {
+            record(&mailboxes[0], &gateway, received("discover", "t", &format!("m-{n}"))).await;
+        }
+    };
+    let clearings = async {
+        let mut cleared = 0;
+        for _ in 0..100 {
+            let request = ClearTransactionsRequest { bap_id: BAP.into() };
+            cleared += mailboxes[1].clone().clear_transactions(request).await.unwrap().into_inner().cleared;
+        }
+        cleared
+    };
+    let ((), cleared) = tokio::join!(messages, clearings);
+    let db = Database::connect(&system.database).await.unwrap();
+    let counted = number(&db, "SELECT buyer_seq FROM orders.transactions").await;
+    assert_eq!(
+        counted,
+        i64::try_from(cleared).unwrap() + 1,
+        "one message of the buyer's side, and each clearing"
+    );
 }

@@ -1,5 +1,5 @@
 //! Places at which a program can be made to die, for tests. `CRASH_AT` names one: `gateway.claimed`, or
-//! `order.batch.written#3` for the third time that it is crossed. The program then dies as by kill -9: nothing
+//! `order.batch.decided#3` for the third time that it is crossed. The program then dies as by kill -9: nothing
 //! unwinds, nothing is flushed, nobody is told. At the place that `FREEZE_AT` names it stops as by SIGSTOP, and goes on
 //! when somebody says SIGCONT.
 //!
@@ -111,11 +111,11 @@ mod armed {
 
         #[test]
         fn the_place_is_reached_once_at_the_crossing_that_was_named() {
-            let armed: Armed = "order.batch.written#3".parse().unwrap();
+            let armed: Armed = "order.batch.decided#3".parse().unwrap();
             let reached: Vec<bool> = (1..=5)
                 .map(|_| {
-                    assert!(!armed.is_reached(format_args!("order.{}.written", "none")));
-                    armed.is_reached(format_args!("order.{}.written", "batch"))
+                    assert!(!armed.is_reached(format_args!("order.{}.decided", "none")));
+                    armed.is_reached(format_args!("order.{}.decided", "batch"))
                 })
                 .collect();
             assert_eq!(reached, [false, false, true, false, false]);

@@ -114,10 +114,30 @@ pub fn check_url(name: &'static str, url: &str) -> Result<(), EnvError> {
 /// When the URL is none, or the server answers now and is such a one.
 pub async fn connect(config: &Config) -> Result<DatabaseConnection, DbErr> {
     let watch = Arc::new(Watch::new(config.allow_off.clone()));
+    let db = open(config, config.connections, &watch).await?;
+    if db.ping().await.is_err()
+        && let Some(forgetful) = watch.forgetful()
+    {
+        return Err(DbErr::Custom(forgetful.to_string()));
+    }
+    metrics::watch_pool(&db);
+    Ok(db)
+}
+
+/// The same for one who writes one thing after the other: a connection of its own, on which each statement is planned
+/// once. It is not among the `DATABASE_POOL`.
+///
+/// # Errors
+/// When the URL is none.
+pub async fn connect_writer(config: &Config) -> Result<DatabaseConnection, DbErr> {
+    open(config, 1, &Arc::new(Watch::new(config.allow_off.clone()))).await
+}
+
+async fn open(config: &Config, connections: u32, watch: &Arc<Watch>) -> Result<DatabaseConnection, DbErr> {
     let (watched, schema) = (watch.clone(), config.schema);
     let mut options = ConnectOptions::new(config.url.expose());
     options
-        .max_connections(config.connections)
+        .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .connect_lazy(true)
         .test_before_acquire_if_idle_for(TESTED_WHEN_IDLE_FOR)
@@ -133,24 +153,15 @@ pub async fn connect(config: &Config) -> Result<DatabaseConnection, DbErr> {
             })
         });
     let mut db = Database::connect(options).await?;
-    if db.ping().await.is_err()
-        && let Some(forgetful) = watch.forgetful()
-    {
-        return Err(DbErr::Custom(forgetful.to_string()));
-    }
     db.set_metric_callback(|statement| {
         trace::statement(statement);
         metrics::statement(statement);
     });
-    metrics::watch_pool(&db);
     Ok(db)
 }
 
 /// Commits, in a span and with a duration of its own: it waits for the disk, and no statement tells of it.
-///
-/// # Errors
-/// The database's.
-pub async fn commit(transaction: DatabaseTransaction) -> Result<(), DbErr> {
+async fn commit(transaction: DatabaseTransaction) -> Result<(), DbErr> {
     metrics::operation("postgresql", "COMMIT", transaction.commit()).await
 }
 

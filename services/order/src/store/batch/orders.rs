@@ -1,4 +1,4 @@
-//! What becomes of orders in a batch: decided in memory under the lock of their trade, and written if it differs.
+//! What becomes of orders in a batch: decided in memory, and written if it differs.
 
 use p2p_domain::{MessageId, OrderId, uuid_of};
 use p2p_runtime::planted::{Bug, planted};

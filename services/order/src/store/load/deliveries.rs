@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection};
 use uuid::Uuid;
 
 use super::super::{
     op::Op,
     row::{self, Lease},
+    sql,
 };
 use crate::{
     domain::{GatewayId, MarkResult, TransactionKey},
@@ -27,9 +28,9 @@ impl LoadedDelivery {
     }
 }
 
-/// The open ones that are marked with a refusal, or get their text: to learn which trades they belong to.
+/// The open ones that are marked with a refusal, or get their text, and which trades they belong to.
 pub(super) async fn read(
-    tx: &DatabaseTransaction,
+    db: &DatabaseConnection,
     ops: &[Op],
 ) -> Result<HashMap<Uuid, LoadedDelivery>, Error> {
     let refused = |(id, result): &(Uuid, MarkResult)| result.refusal().map(|_| *id);
@@ -44,32 +45,14 @@ pub(super) async fn read(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    find(tx, ids, "").await
-}
-
-/// The same under the locks of their trades, and locked themselves: another process may have marked them since.
-pub(super) async fn lock(
-    tx: &DatabaseTransaction,
-    read: HashMap<Uuid, LoadedDelivery>,
-) -> Result<HashMap<Uuid, LoadedDelivery>, Error> {
-    if read.is_empty() {
-        return Ok(read);
-    }
-    find(tx, read.into_keys().collect(), "ORDER BY id FOR UPDATE").await
-}
-
-async fn find(
-    tx: &DatabaseTransaction,
-    ids: Vec<Uuid>,
-    lock: &str,
-) -> Result<HashMap<Uuid, LoadedDelivery>, Error> {
-    let text = format!(
+    let statement = sql(
         "SELECT id, bap_id, transaction_id, lease_gateway, lease_incarnation, event_id IS NOT NULL AS has_text
-         FROM orders.outbox WHERE id = ANY($1::uuid[]) AND status = 'PENDING' {lock}"
+         FROM orders.outbox WHERE id = ANY($1::uuid[]) AND status = 'PENDING'",
+        [ids.into()],
     );
-    let statement = Statement::from_sql_and_values(DbBackend::Postgres, text, [ids.into()]);
+
     let mut found = HashMap::new();
-    for row in tx.query_all_raw(statement).await? {
+    for row in db.query_all_raw(statement).await? {
         let lease = Lease {
             gateway: row.try_get("", "lease_gateway")?,
             incarnation: row.try_get("", "lease_incarnation")?,

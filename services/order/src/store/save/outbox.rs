@@ -3,13 +3,16 @@
 use std::collections::HashSet;
 
 use p2p_runtime::postgres::{Parts, column};
-use sea_orm::{ConnectionTrait, DatabaseTransaction};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Value};
 use uuid::Uuid;
 
-use super::super::{millis, row::OutboxRow, sql};
+use super::{
+    super::{millis, row::OutboxRow, sql},
+    MarkedDelivery,
+};
 use crate::{
     config::Periods,
-    domain::{GatewayId, MarkResult, TransactionKey},
+    domain::{MarkResult, TransactionKey},
     error::Error,
 };
 
@@ -84,11 +87,22 @@ pub(super) fn compose(parts: &mut Parts, rows: &[(Uuid, Uuid, String)]) {
     );
 }
 
-/// Deliveries that are not as their marks say: somebody else held them, or they had ended otherwise.
-pub(super) async fn lost(
-    tx: &DatabaseTransaction,
-    rows: &[(Uuid, GatewayId, MarkResult)],
+/// Notes how deliveries went. Answers those that are not as their marks say: somebody else held them, or they had ended
+/// otherwise.
+///
+/// # Errors
+/// When the database fails.
+pub(in super::super) async fn mark(
+    db: &DatabaseConnection,
+    rows: &[MarkedDelivery],
 ) -> Result<HashSet<Uuid>, Error> {
+    if rows.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let marked = db.execute_raw(sql(MARK, marks(rows))).await?.rows_affected();
+    if marked == rows.len() as u64 {
+        return Ok(HashSet::new());
+    }
     let statement = sql(
         "SELECT k.id FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[]) AS k (id, gateway, incarnation, status)
          LEFT JOIN orders.outbox o ON o.id = k.id AND o.lease_gateway = k.gateway
@@ -101,49 +115,54 @@ pub(super) async fn lost(
             column(rows, status),
         ],
     );
-    let found = tx.query_all_raw(statement).await?;
+    let found = db.query_all_raw(statement).await?;
     found.iter().map(|found| Ok(found.try_get("", "id")?)).collect()
 }
 
-fn status((_, _, result): &(Uuid, GatewayId, MarkResult)) -> String {
+/// Deliveries that were refused, where who says so still has the lease.
+pub(super) fn refuse(parts: &mut Parts, rows: &[(TransactionKey, MarkedDelivery)]) {
+    let rows: Vec<MarkedDelivery> = rows.iter().map(|(_, marked)| marked.clone()).collect();
+    parts.push_exactly(rows.len(), MARK, marks(&rows));
+}
+
+/// A retry gives the lease up.
+const MARK: &str = "
+    UPDATE orders.outbox o
+    SET status = k.status, last_error = k.error, attempts = o.attempts + 1, updated_at = now(),
+        due_at = CASE k.status WHEN 'PENDING' THEN now() + k.after * interval '1 millisecond' ELSE o.due_at END,
+        error_code = nullif(k.code, ''), error_message = nullif(k.message, ''), lease_until = now()
+    FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::text[],
+                $8::text[]) AS k (id, gateway, incarnation, status, error, after, code, message)
+    WHERE o.id = k.id AND o.status = 'PENDING' AND o.lease_gateway = k.gateway
+      AND o.lease_incarnation = k.incarnation";
+
+fn marks(rows: &[MarkedDelivery]) -> [Value; 8] {
+    let error = |(_, _, result): &MarkedDelivery| match result {
+        MarkResult::Delivered(_) => String::new(),
+        MarkResult::Retry(_, error) | MarkResult::Dead(error, _) => error.clone(),
+    };
+    let after = |(_, _, result): &MarkedDelivery| match result {
+        MarkResult::Retry(after, _) => millis(*after),
+        MarkResult::Delivered(_) | MarkResult::Dead(..) => 0,
+    };
+    let refusal = |(_, _, result): &MarkedDelivery| result.refusal().cloned();
+    [
+        column(rows, |(id, _, _)| *id),
+        column(rows, |(_, gateway, _)| gateway.id.clone()),
+        column(rows, |(_, gateway, _)| gateway.incarnation),
+        column(rows, status),
+        column(rows, error),
+        column(rows, after),
+        column(rows, |r| refusal(r).map(|x| x.code).unwrap_or_default()),
+        column(rows, |r| refusal(r).map(|x| x.message).unwrap_or_default()),
+    ]
+}
+
+fn status((_, _, result): &MarkedDelivery) -> String {
     let status = match result {
         MarkResult::Delivered(_) => "DELIVERED",
         MarkResult::Retry(..) => "PENDING",
         MarkResult::Dead(..) => "DEAD",
     };
     status.to_owned()
-}
-
-/// Results of deliveries, where the marking gateway still has the lease. A retry gives the lease up.
-pub(super) fn mark(parts: &mut Parts, rows: &[(Uuid, GatewayId, MarkResult)]) {
-    let error = |(_, _, result): &(Uuid, GatewayId, MarkResult)| match result {
-        MarkResult::Delivered(_) => String::new(),
-        MarkResult::Retry(_, error) | MarkResult::Dead(error, _) => error.clone(),
-    };
-    let after = |(_, _, result): &(Uuid, GatewayId, MarkResult)| match result {
-        MarkResult::Retry(after, _) => millis(*after),
-        MarkResult::Delivered(_) | MarkResult::Dead(..) => 0,
-    };
-    let refusal = |(_, _, result): &(Uuid, GatewayId, MarkResult)| result.refusal().cloned();
-    parts.push(
-        rows.len(),
-        "UPDATE orders.outbox o
-         SET status = k.status, last_error = k.error, attempts = o.attempts + 1, updated_at = now(),
-             due_at = CASE k.status WHEN 'PENDING' THEN now() + k.after * interval '1 millisecond' ELSE o.due_at END,
-             error_code = nullif(k.code, ''), error_message = nullif(k.message, ''), lease_until = now()
-         FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::text[],
-                     $8::text[]) AS k (id, gateway, incarnation, status, error, after, code, message)
-         WHERE o.id = k.id AND o.status = 'PENDING' AND o.lease_gateway = k.gateway
-           AND o.lease_incarnation = k.incarnation",
-        [
-            column(rows, |(id, _, _)| *id),
-            column(rows, |(_, gateway, _)| gateway.id.clone()),
-            column(rows, |(_, gateway, _)| gateway.incarnation),
-            column(rows, status),
-            column(rows, error),
-            column(rows, after),
-            column(rows, |r| refusal(r).map(|x| x.code).unwrap_or_default()),
-            column(rows, |r| refusal(r).map(|x| x.message).unwrap_or_default()),
-        ],
-    );
 }

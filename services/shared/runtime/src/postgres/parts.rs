@@ -1,6 +1,10 @@
 //! One statement of several parts: one round trip, one snapshot.
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement, Value};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, Statement, Value};
+
+use super::sql_state;
+
+const DIVISION_BY_ZERO: &str = "22012";
 
 /// One column of many rows, to be unnested.
 pub fn column<R, T>(rows: &[R], of: impl Fn(&R) -> T) -> Value
@@ -43,35 +47,42 @@ impl Parts {
     /// # Errors
     /// The database's.
     pub async fn execute(self, tx: &DatabaseTransaction) -> Result<bool, DbErr> {
-        Ok(self.execute_counting(tx).await?.is_some())
+        let Some(statement) = self.statement(|as_meant| as_meant) else { return Ok(true) };
+        let told = tx.query_one_raw(statement).await?;
+        told.map_or(Ok(false), |told| told.try_get("", "done"))
     }
 
-    /// The same; answers how many rows all parts have touched. None: some part did not touch the rows that it must.
+    /// Runs it as a transaction of its own, in one round trip. False: some part did not touch the rows that it must, and
+    /// nothing is changed.
     ///
     /// # Errors
     /// The database's.
-    pub async fn execute_counting(self, tx: &DatabaseTransaction) -> Result<Option<usize>, DbErr> {
-        if self.parts.is_empty() {
-            return Ok(Some(0));
+    pub async fn commit(self, db: &DatabaseConnection) -> Result<bool, DbErr> {
+        // Only an error takes back what a statement has done.
+        let or_fail = |as_meant| format!("1 / (CASE WHEN {as_meant} THEN 1 ELSE 0 END)");
+        let Some(statement) = self.statement(or_fail) else { return Ok(true) };
+        match db.execute_raw(statement).await {
+            Ok(_) => Ok(true),
+            Err(error) if sql_state(&error).as_deref() == Some(DIVISION_BY_ZERO) => Ok(false),
+            Err(error) => Err(error),
         }
-        let parts: Vec<String> = self
-            .parts
-            .iter()
-            .enumerate()
-            .map(|(at, text)| format!("p{at} AS ({text} RETURNING 1)"))
-            .collect();
-        let counts: Vec<String> =
-            (0..parts.len()).map(|at| format!("(SELECT count(*) FROM p{at}) AS p{at}")).collect();
-        let text = format!("WITH {} SELECT {}", parts.join(", "), counts.join(", "));
-        let statement = Statement::from_sql_and_values(DbBackend::Postgres, text, self.values);
-        let Some(counted) = tx.query_one_raw(statement).await? else { return Ok(None) };
-        let touched = (0..self.parts.len()).map(|at| {
-            let touched: i64 = counted.try_get("", &format!("p{at}"))?;
-            Ok(usize::try_from(touched).unwrap_or_default())
-        });
-        let touched: Vec<usize> = touched.collect::<Result<_, DbErr>>()?;
-        let enough = self.exactly.iter().all(|(at, rows)| touched.get(*at) == Some(rows));
-        Ok(enough.then(|| touched.iter().sum()))
+    }
+
+    /// The statement, if there is anything to run; `done` is made of whether each part has touched the rows that it must.
+    fn statement(self, done: impl FnOnce(String) -> String) -> Option<Statement> {
+        let Self { parts, mut values, exactly } = self;
+        if parts.is_empty() {
+            return None;
+        }
+        let named = parts.iter().enumerate().map(|(at, text)| format!("p{at} AS ({text} RETURNING 1)"));
+        let named = named.collect::<Vec<_>>().join(", ");
+        let mut as_meant = vec!["true".to_owned()];
+        for (at, rows) in exactly {
+            values.push(i64::try_from(rows).unwrap_or(i64::MAX).into());
+            as_meant.push(format!("(SELECT count(*) FROM p{at}) = ${}", values.len()));
+        }
+        let text = format!("WITH {named} SELECT {} AS done", done(as_meant.join(" AND ")));
+        Some(Statement::from_sql_and_values(DbBackend::Postgres, text, values))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use chrono::{DateTime, Utc};
-use p2p_domain::{Energy, TimeWindow, TransactionId};
+use p2p_domain::{Energy, TimeWindow};
 use p2p_proto::{
     order::{Outcome, ReceivedMessage, RecordRequest, Verdict},
     timestamp,
@@ -18,7 +18,7 @@ use super::rank::{Wish, listed, rank};
 use crate::{
     app::App,
     beckn::{
-        Action, Envelope, Invalid, Number,
+        Action, Context, Envelope, Invalid, Number,
         seed::{catalog::Window, order::ReceivedOrder, received::ReceivedCatalog},
     },
     observe::{facts, in_trade},
@@ -206,7 +206,7 @@ async fn found(app: &App, envelope: &Envelope<'_>) -> Result<(BuyerParts, Map<St
     let message: CatalogMessage<'_> = envelope.message().map_err(|invalid| unreadable(invalid.why))?;
     let catalog: ReceivedCatalog<'_> = serde_json::from_str(message.catalog.get())
         .map_err(|e| unreadable(format!("message.catalog cannot be read: {e}")))?;
-    let wanted = wanted(app, &envelope.context.transaction_id).await?;
+    let wanted = wanted(app, &envelope.context).await?;
     let wanted = wanted.map(|(quantity, window)| Wish { quantity, window, decides: None });
     let offers = listed(&catalog);
     let ranking = rank(&app.services, &catalog, &offers, wanted).await?;
@@ -234,9 +234,14 @@ struct Criteria {
     time_window: Option<Window>,
 }
 
-async fn wanted(app: &App, transaction: &TransactionId) -> Result<Option<(Energy, TimeWindow)>, ApiError> {
+/// What the catalog was asked for with.
+async fn wanted(app: &App, context: &Context) -> Result<Option<(Energy, TimeWindow)>, ApiError> {
+    let transaction = &context.transaction_id;
     let cached = app.transactions.load(transaction).await?;
-    let state = app.transactions.newer(transaction, &cached).await?.unwrap_or(cached);
+    let state = match cached.head().is_some_and(|head| head.awaits(context.message_id.as_str())) {
+        true => cached,
+        false => app.transactions.newer(transaction, &cached).await?.unwrap_or(cached),
+    };
     let criteria = state.part(Part::Criteria).and_then(|json| serde_json::from_str::<Criteria>(json).ok());
     let wanted = criteria.and_then(|criteria| {
         let window = TimeWindow::try_from(criteria.time_window.as_ref()?).ok()?;

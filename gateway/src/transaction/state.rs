@@ -68,6 +68,13 @@ pub struct Head {
     sent: Vec<Sent>,
 }
 
+impl Head {
+    /// Whether the newest turn is this request, and not answered yet.
+    pub fn awaits(&self, message_id: &str) -> bool {
+        self.open.as_ref().is_some_and(|open| open.request.message_id == message_id)
+    }
+}
+
 /// Which order, and how far it has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderHead {

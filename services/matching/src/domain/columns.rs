@@ -28,10 +28,11 @@ struct Eligible {
     dearest: i64,
 }
 
-/// An offer as a row. Numbers further from zero than [`Columns::MOST`] count as that.
+/// An offer as a row. Instants further from zero than [`Columns::MOST`] count as that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
-    /// Price of one kWh, in whole units of some decimal: in millionths any price that the catalog knows fits.
+    /// Price of one kWh, in whole units of some decimal: in millionths any price that the catalog knows fits. Above
+    /// [`Columns::MOST`] nobody buys.
     pub price: i64,
     /// Watt-hours that can still be sold.
     pub available: i64,
@@ -94,7 +95,8 @@ impl Columns {
     /// One more row.
     pub fn push(&mut self, row: Row) {
         let within = |number: i64| number.clamp(-Self::MOST, Self::MOST);
-        self.prices.push(within(row.price));
+        // What is above it stays there, where no limit reaches.
+        self.prices.push(row.price.max(-Self::MOST));
         self.available.push(row.available);
         self.starts.push(within(row.start));
         self.ends.push(within(row.end));
@@ -151,13 +153,14 @@ impl Columns {
 
     fn eligible(&self, policy: &Policy, wanted: &Wanted, trust: &[f64]) -> Eligible {
         let least = policy.min_trust.value();
+        let max_price = wanted.max_price.min(Self::MOST);
         let columns =
             self.prices.iter().zip(&self.available).zip(&self.starts).zip(&self.ends).zip(&self.providers);
         let mut rows = vec![0; self.prices.len()];
         let (mut found, mut cheapest, mut dearest) = (0, i64::MAX, i64::MIN);
         for (row, ((((&price, &available), &start), &end), &provider)) in (0..).zip(columns) {
             // Without a branch, since nobody can foresee whether an offer passes.
-            let passes = (price <= wanted.max_price)
+            let passes = (price <= max_price)
                 & (available >= wanted.quantity)
                 & (overlap((start, end), wanted) > 0)
                 & trust.get(provider as usize).is_some_and(|trust| *trust >= least);

@@ -22,19 +22,17 @@ pub struct Ranked {
 /// then higher trust, then offer id.
 pub fn rank(policy: &Policy, request: &Request, known: &KnownTrust) -> Vec<Ranked> {
     let offers = request.candidates();
-    let unit = Unit::finest(request.max_price().iter().chain(offers.iter().map(|offer| &offer.price)));
+    let unit = Unit::finest(offers.iter().map(|offer| &offer.price));
     let mut providers = Providers { known, places: HashMap::new(), trust: Vec::new() };
     let mut columns = Columns::with_capacity(offers.len());
     for offer in offers {
-        columns.push(row(offer, unit, providers.place(&offer.provider_id)));
+        // The limit is compared exactly, whatever fits into a unit.
+        let affordable = request.max_price().is_none_or(|max| offer.price.amount() <= max.amount());
+        let price = if affordable { unit.count(offer.price) } else { i64::MAX };
+        columns.push(row(offer, price, providers.place(&offer.provider_id)));
     }
     let (start, end) = micros(request.window());
-    let wanted = Wanted {
-        quantity: request.quantity().wh(),
-        max_price: request.max_price().map_or(i64::MAX, |max| unit.count(max)),
-        start,
-        end,
-    };
+    let wanted = Wanted { quantity: request.quantity().wh(), max_price: Columns::MOST, start, end };
     let by_id = |a: usize, b: usize| offers[a].offer_id.cmp(&offers[b].offer_id);
     let best = columns.best(policy, &wanted, &providers.trust, offers.len(), by_id);
     let ranked =
@@ -42,9 +40,9 @@ pub fn rank(policy: &Policy, request: &Request, known: &KnownTrust) -> Vec<Ranke
     best.placed.into_iter().map(ranked).collect()
 }
 
-fn row(offer: &Candidate, unit: Unit, provider: u32) -> Row {
+fn row(offer: &Candidate, price: i64, provider: u32) -> Row {
     let (start, end) = micros(offer.window);
-    Row { price: unit.count(offer.price), available: offer.available.wh(), start, end, provider }
+    Row { price, available: offer.available.wh(), start, end, provider }
 }
 
 /// From and until, in microseconds since 1970, as PostgreSQL keeps them.

@@ -44,7 +44,12 @@ proptest! {
 #[test]
 fn numbers_at_the_ends_of_what_can_be_counted_rank() {
     let ever = Row { price: i64::MAX, available: i64::MAX, start: i64::MIN, end: i64::MAX, provider: 0 };
-    let rows = [ever, Row { price: i64::MIN, ..ever }, Row { price: 0, ..ever }];
+    let rows = [
+        Row { price: Columns::MOST, ..ever },
+        Row { price: i64::MIN, ..ever },
+        Row { price: 0, ..ever },
+        ever,
+    ];
     let wanted = Wanted { start: -Columns::MOST, end: Columns::MOST, ..NOON };
     let best = columns(&rows).best(&Policy::default(), &wanted, &[1.0], 10, |a, b| a.cmp(&b));
     assert_eq!(rows_of(&best), [1, 2, 0]);

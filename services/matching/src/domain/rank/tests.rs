@@ -268,4 +268,12 @@ fn prices_of_any_size_and_fineness_are_compared() {
     let ranked = rank(&Policy::default(), &request, &KnownTrust::default());
     assert_eq!(ids(&ranked), ["finest", "fine", "dearest"]);
     assert_eq!(ranked[2].scores.price.value(), 0.0);
+    let request = wanted(
+        Some(usd("5000000000")),
+        vec![
+            offer("fine", "p", "0.000000001", 30, hours(11, 15)),
+            offer("dear", "p", "6000000000.000000001", 30, hours(11, 15)),
+        ],
+    );
+    assert_eq!(ids(&rank(&Policy::default(), &request, &KnownTrust::default())), ["fine"]);
 }

@@ -5,14 +5,13 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Stdio,
-    time::Duration,
 };
 
 use anyhow::{Context, ensure};
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
+use sea_orm::{ConnectionTrait, DatabaseConnection};
 use tokio::process::Command;
 
-use crate::options::Floor;
+use crate::{options::Floor, stand::connect};
 
 const HOME: &str = "/usr/lib/postgresql";
 
@@ -44,12 +43,22 @@ const TRANSACTIONS: usize = 4;
 /// # Errors
 /// When pgbench is not there or fails.
 pub async fn run(options: Floor) -> anyhow::Result<()> {
+    println!("the least durable writes of a trade: {TRANSACTIONS} transactions, 8 event rows");
+    for &clients in &options.concurrency {
+        println!("{clients:>4} clients {:>10.1} trades/s", trades_per_second(&options, clients).await?);
+    }
+    Ok(())
+}
+
+/// With so many clients, in a schema of its own, which is dropped.
+///
+/// # Errors
+/// When pgbench is not there or fails.
+pub async fn trades_per_second(options: &Floor, clients: usize) -> anyhow::Result<f64> {
     let pgbench = find(options.pg_bin.as_deref()).context("no pgbench: set PG_BIN")?;
-    let mut connect = ConnectOptions::new(&options.database_url);
-    connect.max_connections(1).sqlx_logging(false).acquire_timeout(Duration::from_secs(5));
-    let db = Database::connect(connect).await.context("cannot reach PostgreSQL")?;
+    let db = connect(&options.database_url).await.context("cannot reach PostgreSQL")?;
     let script = std::env::temp_dir().join(format!("bench-floor-{}.sql", std::process::id()));
-    let result = measure(&options, &db, &pgbench, &script).await;
+    let result = measure(options, clients, &db, &pgbench, &script).await;
     // Whatever was measured, nothing stays behind.
     let _ = fs::remove_file(&script);
     db.execute_unprepared(DROP).await?;
@@ -58,35 +67,31 @@ pub async fn run(options: Floor) -> anyhow::Result<()> {
 
 async fn measure(
     options: &Floor,
+    clients: usize,
     db: &DatabaseConnection,
     pgbench: &Path,
     script: &Path,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<f64> {
     fs::write(script, format!("\\set trade random(1, 1000000000)\n{}", WRITE.repeat(TRANSACTIONS)))?;
-    println!("the least durable writes of a trade: {TRANSACTIONS} transactions, 8 event rows");
-    for clients in &options.concurrency {
-        db.execute_unprepared(DROP).await?;
-        db.execute_unprepared(MAKE).await?;
-        let mut command = Command::new(pgbench);
-        command
-            .args(["--no-vacuum", "--protocol=prepared", "--jobs=2", "--file"])
-            .arg(script)
-            .args([format!("--client={clients}"), format!("--time={}", options.lasts.as_secs())])
-            .arg(&options.database_url)
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
-        let output = command.output().await.context("cannot run pgbench")?;
-        let said = String::from_utf8_lossy(&output.stdout);
-        ensure!(output.status.success(), "pgbench: {}", String::from_utf8_lossy(&output.stderr).trim());
-        let tps = rate(&said).with_context(|| format!("pgbench says no tps:\n{said}"))?;
-        println!("{clients:>4} clients {tps:>10} trades/s");
-    }
-    Ok(())
+    db.execute_unprepared(DROP).await?;
+    db.execute_unprepared(MAKE).await?;
+    let mut command = Command::new(pgbench);
+    command
+        .args(["--no-vacuum", "--protocol=prepared", "--jobs=2", "--file"])
+        .arg(script)
+        .args([format!("--client={clients}"), format!("--time={}", options.lasts.as_secs())])
+        .arg(&options.database_url)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    let output = command.output().await.context("cannot run pgbench")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    ensure!(output.status.success(), "pgbench: {}", String::from_utf8_lossy(&output.stderr).trim());
+    rate(&said).with_context(|| format!("pgbench says no tps:\n{said}"))
 }
 
 /// The number behind `tps = `.
-fn rate(said: &str) -> Option<&str> {
-    said.lines().find_map(|line| line.strip_prefix("tps = "))?.split_whitespace().next()
+fn rate(said: &str) -> Option<f64> {
+    said.lines().find_map(|line| line.strip_prefix("tps = "))?.split_whitespace().next()?.parse().ok()
 }
 
 /// In `PG_BIN`, else of the newest version.
@@ -106,7 +111,7 @@ mod tests {
     #[test]
     fn the_rate_is_read_from_what_pgbench_says() {
         let said = "latency average = 1.2 ms\ntps = 812.5 (without initial connection time)\n";
-        assert_eq!(rate(said), Some("812.5"));
+        assert_eq!(rate(said), Some(812.5));
         assert_eq!(rate("pgbench: error"), None);
     }
 }

@@ -4,6 +4,7 @@
 //! bench trade     whole trades in a closed loop, against any server with the seed's /api
 //! bench floor     the least durable writes of one trade, by pgbench on the same PostgreSQL
 //! bench compare   the cost of whole trades in two running systems, in turn
+//! bench load      fills the running system's database with trades that are over
 //! bench slow      whole trades beside silent and slow sockets, and without them, in turn
 //! bench overload  ten times what can be done, in an open loop: what is shed, and what becomes of the rest
 //! bench hot       many buyers of one offer, in a database and a catalog service of its own
@@ -21,6 +22,7 @@ mod edge;
 mod fill;
 mod floor;
 mod hot;
+mod load;
 mod local;
 mod matching;
 mod medians;
@@ -29,6 +31,7 @@ mod options;
 mod output;
 mod overload;
 mod plot;
+mod receiver;
 mod report;
 mod run;
 mod slow;
@@ -42,7 +45,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use p2p_runtime::Env;
 
-use crate::options::{Compare, Discover, Floor, Hot, Match, Options, Overload, Slow, Trade, USAGE};
+use crate::options::{Compare, Discover, Floor, Hot, Load, Match, Options, Overload, Slow, Trade, USAGE};
 
 fn main() -> ExitCode {
     p2p_runtime::use_ring();
@@ -82,9 +85,12 @@ async fn measure(arguments: Vec<String>) -> anyhow::Result<()> {
         Some((command, rest)) if command == "match" => {
             matching::run(Match::of(Options::parse(rest)?, &env, running.as_ref())?).await
         }
-        Some((command, rest)) if command == "edge" => edge::run(Options::parse(rest)?.output()).await,
+        Some((command, rest)) if command == "edge" => edge::run(Options::parse(rest)?.output()?).await,
+        Some((command, rest)) if command == "load" => {
+            load::run(Load::of(Options::parse(rest)?, &env, running.as_ref())?).await
+        }
         Some((command, rest)) if command == "floor" => {
-            floor::run(Floor::of(Options::parse(rest)?, &env, running.as_ref())?).await
+            floor::run(Floor::of(&Options::parse(rest)?, &env, running.as_ref())?).await
         }
         Some((command, rest)) if command == "discover" => {
             discover::run(Discover::of(Options::parse(rest)?, &env, running.as_ref())?).await

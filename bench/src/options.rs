@@ -4,7 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     str::FromStr,
     time::Duration,
 };
@@ -17,11 +17,12 @@ use crate::{local::Running, output::Output};
 
 /// What there is to call.
 pub const USAGE: &str =
-    "usage: bench trade [--url http://127.0.0.1:4000] [--concurrency 1,8,32] [--seconds 10]
-                   [--warmup 2] [--poll-ms 20] [--fill] [--catalog 127.0.0.1:50051]
-                   [--pids name=pid,...] [--database-url URL] [--redis-url URL] [--json FILE]
+    "usage: bench trade [--url http://127.0.0.1:4000] [--concurrency 1,8,32,128] [--seconds 10]
+                   [--rounds 1] [--floor] [--warmup 2] [--poll-ms 20] [--fill] [--catalog 127.0.0.1:50051]
+                   [--pids name=pid,...] [--database-url URL] [--redis-url URL]
                    [--key KEY] (better in CLIENT_KEY, where other users do not see it)
-       bench floor [--concurrency 1,8,32] [--seconds 10] [--database-url URL]
+       bench load [--orders 200000] [--database-url URL]
+       bench floor [--concurrency 1,8,32,128] [--seconds 10] [--database-url URL]
        bench compare --other FOLDER [--rounds 6] [--concurrency 8] [--seconds 10] [--warmup 2] [--poll-ms 20]
        bench slow [--url http://127.0.0.1:4000] [--sockets 500] [--rounds 6] [--concurrency 8] [--seconds 10]
                   [--warmup 2] [--poll-ms 20] [--fill] [--catalog 127.0.0.1:50051] [--key KEY]
@@ -33,10 +34,13 @@ pub const USAGE: &str =
                  the function by criterion, then RankOffers at a matching service and in a database of its own
        bench discover [--offers 1000,10000,100000,1000000] [--requests 300] [--database-url URL]
                    where a database of its own can be made: of `local up`, or alone by
-                   local test -- target/release/bench discover";
+                   local test -- target/release/bench discover
+       bench discover --gateway [--offers ...] [--requests 300]
+                   through the running gateway, whose database keeps the offers (`make clean-db`)
+       all but floor, compare, slow, overload and load: [--json FILE] [--svg FILE]";
 
-const SWITCHES: [&str; 1] = ["fill"];
-const VALUES: [&str; 18] = [
+const SWITCHES: [&str; 3] = ["fill", "floor", "gateway"];
+const VALUES: [&str; 19] = [
     "other",
     "rounds",
     "url",
@@ -51,6 +55,7 @@ const VALUES: [&str; 18] = [
     "json",
     "svg",
     "offers",
+    "orders",
     "requests",
     "key",
     "sockets",
@@ -97,13 +102,21 @@ impl Options {
     }
 
     fn concurrency(&self) -> anyhow::Result<Vec<usize>> {
-        self.numbers("concurrency", "1,8,32", 1_000)
+        self.numbers("concurrency", "1,8,32,128", 1_000)
     }
 
     /// `--json FILE` and `--svg FILE`.
-    pub fn output(&self) -> Output {
-        let file = |name| self.text(name).map(PathBuf::from);
-        Output { json: file("json"), svg: file("svg") }
+    ///
+    /// # Errors
+    /// When a file can never be written: better said before the measurement than after it.
+    pub fn output(&self) -> anyhow::Result<Output> {
+        let file = |name| {
+            let Some(file) = self.text(name).map(PathBuf::from) else { return Ok(None) };
+            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+            ensure!(folder.is_none_or(Path::is_dir), "--{name} {}: there is no such folder", file.display());
+            Ok(Some(file))
+        };
+        Ok(Output { json: file("json")?, svg: file("svg")? })
     }
 
     fn requests(&self) -> anyhow::Result<usize> {
@@ -131,6 +144,10 @@ pub struct Trade {
     pub key: Option<Secret>,
     /// Trades under way at once, one measurement each.
     pub concurrency: Vec<usize>,
+    /// How often all are measured.
+    pub rounds: usize,
+    /// Whether PostgreSQL alone is measured after each.
+    pub floor: Option<Floor>,
     /// How long each measurement lasts.
     pub lasts: Duration,
     /// Trades before each measurement, not counted.
@@ -166,18 +183,25 @@ impl Trade {
             .or_else(|| env.optional("REDIS_URL"))
             .or_else(|| running.and_then(|running| running.variable("REDIS_URL")));
         redis_url.as_deref().map(on_this_machine).transpose()?;
+        let rounds = options.numbers("rounds", "1", 1_000)?.first().copied().context("rounds")?;
+        let floor =
+            options.switches.contains("floor").then(|| Floor::of(&options, env, running)).transpose()?;
+        let seconds = options.value("seconds", 10_u64)?;
+        ensure!(seconds > 0, "--seconds: at least 1");
         Ok(Self {
             url,
             key: key(&options, env)?,
             concurrency: options.concurrency()?,
-            lasts: Duration::from_secs(options.value("seconds", 10)?),
+            rounds,
+            floor,
+            lasts: Duration::from_secs(seconds),
             warmup: Duration::from_secs(options.value("warmup", 2)?),
             poll: Duration::from_millis(options.value("poll-ms", 20)?),
             fill,
             pids,
             database_url: database_url(&options, env, running)?,
             redis_url,
-            output: options.output(),
+            output: options.output()?,
         })
     }
 }
@@ -316,8 +340,8 @@ impl Floor {
     ///
     /// # Errors
     /// Names the option that cannot be used.
-    pub fn of(options: Options, env: &Env, running: Option<&Running>) -> anyhow::Result<Self> {
-        let database_url = database_url(&options, env, running)?;
+    pub fn of(options: &Options, env: &Env, running: Option<&Running>) -> anyhow::Result<Self> {
+        let database_url = database_url(options, env, running)?;
         Ok(Self {
             concurrency: options.concurrency()?,
             lasts: Duration::from_secs(options.value("seconds", 10)?),
@@ -353,7 +377,30 @@ impl Hot {
             lasts: Duration::from_secs(options.value("seconds", 10)?),
             warmup: Duration::from_secs(options.value("warmup", 2)?),
             database_url: own_database_url(&options, env, running)?,
-            output: options.output(),
+            output: options.output()?,
+        })
+    }
+}
+
+/// `bench load`.
+#[derive(Debug)]
+pub struct Load {
+    /// How many.
+    pub orders: u64,
+    /// PostgreSQL, as its superuser.
+    pub database_url: String,
+}
+
+impl Load {
+    /// Of the command line, over the running system.
+    ///
+    /// # Errors
+    /// Names the option that cannot be used.
+    pub fn of(options: Options, env: &Env, running: Option<&Running>) -> anyhow::Result<Self> {
+        let url = database_url(&options, env, running)?;
+        Ok(Self {
+            orders: options.value("orders", 200_000)?,
+            database_url: url.context("no PostgreSQL: say --database-url")?,
         })
     }
 }
@@ -381,7 +428,7 @@ impl Match {
             offers: options.numbers("offers", "100,1000,10000,100000,1000000", 10_000_000)?,
             requests: options.requests()?,
             database_url: own_database_url(&options, env, running)?,
-            output: options.output(),
+            output: options.output()?,
         })
     }
 }
@@ -393,7 +440,9 @@ pub struct Discover {
     pub offers: Vec<usize>,
     /// Requests of each kind.
     pub requests: usize,
-    /// A PostgreSQL whose user may make databases.
+    /// The running gateway's CDS, when it is asked instead of a catalog service.
+    pub cds: Option<String>,
+    /// A PostgreSQL whose user may make databases; the running system's when its gateway is asked.
     pub database_url: String,
     /// Where the numbers go.
     pub output: Output,
@@ -407,12 +456,16 @@ impl Discover {
     pub fn of(options: Options, env: &Env, running: Option<&Running>) -> anyhow::Result<Self> {
         let mut offers = options.numbers("offers", "1000,10000,100000,1000000", 10_000_000)?;
         offers.sort_unstable();
-        Ok(Self {
-            offers,
-            requests: options.requests()?,
-            database_url: own_database_url(&options, env, running)?,
-            output: options.output(),
-        })
+        let through = options.switches.contains("gateway");
+        let no_system = "nothing runs here that --gateway could ask";
+        let port =
+            running.and_then(|running| running.variable("CDS_PORT")).or_else(|| env.optional("CDS_PORT"));
+        let cds = through.then(|| format!("http://127.0.0.1:{}", port.as_deref().unwrap_or("4001")));
+        let database_url = match through {
+            true => running.and_then(Running::superuser_url).context(no_system)?,
+            false => own_database_url(&options, env, running)?,
+        };
+        Ok(Self { offers, requests: options.requests()?, cds, database_url, output: options.output()? })
     }
 }
 

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::Serialize;
 
 use crate::{
+    compare,
     meters::{Counts, Reading},
     run::Made,
     spread::Spread,
@@ -46,6 +47,8 @@ pub struct Measurement {
     pub redis_total: Option<f64>,
     /// Redis commands per trade, by name.
     pub redis: Rates,
+    /// What PostgreSQL alone does of a trade's least durable writes, by as many clients, if that was measured next.
+    pub floor_per_second: Option<f64>,
     /// Failures by kind.
     pub failures: BTreeMap<String, u64>,
 }
@@ -79,9 +82,21 @@ impl Measurement {
             committed: rates(&used.committed),
             redis_total: used.redis_total.map(|total| share(total, trades)),
             redis: rates(&used.redis),
+            floor_per_second: None,
             failures: made.failures.into_iter().map(|(kind, count)| (kind.to_string(), count)).collect(),
         }
     }
+}
+
+/// The median over the rounds at this concurrency; none where nothing was measured.
+pub fn median(
+    concurrency: usize,
+    measurements: &[Measurement],
+    of: impl Fn(&Measurement) -> Option<f64>,
+) -> Option<f64> {
+    let rounds: Vec<f64> =
+        measurements.iter().filter(|m| m.concurrency == concurrency).filter_map(of).collect();
+    (!rounds.is_empty()).then(|| compare::median(&rounds))
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts of a run are far below 2^52")]

@@ -9,11 +9,11 @@ use tokio::{task::JoinSet, time::Instant};
 
 use crate::{
     buyer::{Buyer, Failure},
-    fill,
+    fill, floor,
     meters::Meters,
     options,
     plot::{Plot, number},
-    report::Measurement,
+    report::{self, Measurement},
     table,
     trade::{self, Steps},
 };
@@ -31,44 +31,65 @@ pub struct Made {
     pub requests: u64,
 }
 
-/// Measures each concurrency in turn.
+/// Measures each concurrency in turn, round by round.
 ///
 /// # Errors
 /// When nothing can be measured.
 pub async fn trade(options: options::Trade) -> anyhow::Result<()> {
     let clock = Clock::system();
     let today = clock.now().date_naive();
-    if let Some(catalog) = options.fill {
-        fill::fill(catalog, today).await?;
-    }
     let meters = Meters::connect(&options).await;
     let buyer = Arc::new(Buyer::new(options.url.clone(), options.poll, options.key.as_ref())?);
     let window = Arc::new(trade::window(today));
     let mut measurements = Vec::new();
     println!("{}", table::heading(&options));
-    for &concurrency in &options.concurrency {
-        let load_before = load();
-        run(&buyer, &window, concurrency, options.warmup).await;
-        let before = meters.before().await?;
-        let made = run(&buyer, &window, concurrency, options.lasts).await;
-        let used = meters.after().await?.since(&before);
-        let measurement = Measurement::of(concurrency, made, &used, load_before);
-        println!("{}", table::of(&measurement));
-        measurements.push(measurement);
+    for _ in 0..options.rounds {
+        if let Some(catalog) = options.fill {
+            fill::fill(catalog, today).await?;
+        }
+        for &concurrency in &options.concurrency {
+            let load_before = load();
+            let warm = run(&buyer, &window, concurrency, options.warmup).await;
+            let failed = warm.failures.keys().next().filter(|_| warm.trades.is_empty());
+            ensure!(
+                failed.is_none(),
+                "no trade goes through: {}",
+                failed.map_or_else(String::new, ToString::to_string)
+            );
+            let before = meters.before().await?;
+            let made = run(&buyer, &window, concurrency, options.lasts).await;
+            let used = meters.after().await?.since(&before);
+            let mut measurement = Measurement::of(concurrency, made, &used, load_before);
+            if let Some(floor) = &options.floor {
+                measurement.floor_per_second = Some(floor::trades_per_second(floor, concurrency).await?);
+            }
+            println!("{}", table::of(&measurement));
+            measurements.push(measurement);
+        }
     }
-    options.output.write(&measurements, &plot(&measurements))?;
+    if options.rounds > 1 {
+        println!("{}", table::medians(&options.concurrency, &measurements));
+    }
+    options.output.write(&measurements, &plot(&options.concurrency, &measurements))?;
     ensure!(measurements.iter().any(|m| m.trades > 0), "no trade went through");
     Ok(())
 }
 
-/// Trades a second by buyers at once.
-fn plot(measurements: &[Measurement]) -> Plot {
-    let point = |m: &Measurement| (number(m.concurrency as u64), m.trades_per_second);
+/// Medians of trades a second by buyers at once, and of what PostgreSQL alone does.
+fn plot(concurrency: &[usize], measurements: &[Measurement]) -> Plot {
+    let line = |name: &str, of: fn(&Measurement) -> Option<f64>| {
+        let point = |&at: &usize| Some((number(at as u64), report::median(at, measurements, of)?));
+        (name.to_owned(), concurrency.iter().filter_map(point).collect::<Vec<_>>())
+    };
+    let lines = [
+        line("whole trades", |m| Some(m.trades_per_second)),
+        line("their least durable writes, by pgbench", |m| m.floor_per_second),
+    ];
     Plot {
-        title: "Whole trades".to_owned(),
+        title: "Whole trades a second".to_owned(),
         x: "buyers at once",
         y: "trades/s",
-        lines: vec![("trades/s".to_owned(), measurements.iter().map(point).collect())],
+        lines: lines.into_iter().filter(|(_, points)| !points.is_empty()).collect(),
     }
 }
 

@@ -123,7 +123,11 @@ fn program(name: &str) -> anyhow::Result<PathBuf> {
     Ok(program)
 }
 
-async fn connect(url: &str) -> anyhow::Result<DatabaseConnection> {
+/// One connection.
+///
+/// # Errors
+/// When there is none.
+pub async fn connect(url: &str) -> anyhow::Result<DatabaseConnection> {
     let mut options = ConnectOptions::new(url);
     options.max_connections(1).sqlx_logging(false).acquire_timeout(Duration::from_secs(5));
     Ok(Database::connect(options).await?)

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::{
     options,
-    report::{Measurement, Rates},
+    report::{self, Measurement, Rates},
     spread::Spread,
 };
 
@@ -52,8 +52,33 @@ pub fn of(measured: &Measurement) -> String {
     line("COMMITs", None, &measured.committed);
     line("SQL statements", None, &measured.statements);
     line("Redis commands", measured.redis_total, &measured.redis);
+    if let Some(floor) = measured.floor_per_second {
+        let _ = writeln!(text, "{:>18} {floor:>8.1}  trades/s of PostgreSQL alone", "floor");
+    }
     for (kind, count) in &measured.failures {
         let _ = writeln!(text, "{:>18} {count:>8}  {kind}", "FAILED");
+    }
+    text
+}
+
+/// Medians over the rounds.
+pub fn medians(concurrency: &[usize], measured: &[Measurement]) -> String {
+    let mut text = String::from(
+        "== medians over the rounds\nat once   trades/s (least, most)      p50 ms   CPU ms   floor/s    share\n",
+    );
+    for &at in concurrency {
+        let median =
+            |of: fn(&Measurement) -> Option<f64>| report::median(at, measured, of).unwrap_or_default();
+        let rates = measured.iter().filter(|m| m.concurrency == at).map(|m| m.trades_per_second);
+        let (least, most) = rates.fold((f64::MAX, 0.0_f64), |(a, b), n| (a.min(n), b.max(n)));
+        let (rate, floor) = (median(|m| Some(m.trades_per_second)), median(|m| m.floor_per_second));
+        let _ = writeln!(
+            text,
+            "{at:>7} {rate:>10.1} ({least:>6.1}, {most:>6.1}) {:>10.2} {:>8.2} {floor:>9.1} {:>8.3}",
+            median(|m| Some(ms(m.trade.p50_us))),
+            median(|m| Some(m.cpu_ms_total)),
+            if floor > 0.0 { rate / floor } else { 0.0 }
+        );
     }
     text
 }

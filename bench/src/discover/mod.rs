@@ -1,5 +1,6 @@
 //! `bench discover`: searches among ever more offers, one after the other, at a catalog service of its own.
 
+mod gateway;
 mod stock;
 mod table;
 mod wish;
@@ -20,7 +21,7 @@ use crate::{
     plot::{Plot, number},
     run::load,
     spread::Spread,
-    stand::{Catalog, Stand},
+    stand::{Catalog, Stand, connect},
     table::ms,
 };
 
@@ -44,8 +45,8 @@ struct Measured {
 #[derive(Debug, Serialize)]
 struct Answers {
     spread: Spread,
-    /// How many offers the page had, or the reason why it was refused.
-    found: Result<usize, String>,
+    /// How many offers the page had, or the reason why it was refused; empty where nobody counted.
+    found: String,
 }
 
 /// Measures each number of offers in turn and leaves nothing behind.
@@ -53,6 +54,9 @@ struct Answers {
 /// # Errors
 /// When there is no PostgreSQL or no catalog program, or one of them fails.
 pub async fn run(options: Discover) -> anyhow::Result<()> {
+    if let Some(cds) = &options.cds {
+        return through(cds, &options).await;
+    }
     let stand = Stand::make(&options.database_url, Service::Catalog).await?;
     let result = measure(&options, &stand).await;
     stand.remove().await?;
@@ -82,11 +86,31 @@ async fn measure(options: &Discover, stand: &Stand) -> anyhow::Result<()> {
             measured.push(one);
         }
     }
-    options.output.write(&measured, &plot(&measured))
+    options.output.write(&measured, &plot("First page of a search, by gRPC", &measured))
+}
+
+/// The first page through the running gateway, in the running system's database, which keeps the offers.
+async fn through(cds: &str, options: &Discover) -> anyhow::Result<()> {
+    println!(
+        "first pages through the gateway, until on_discover has come; {} requests of each kind, one after the other",
+        options.requests
+    );
+    let db = connect(&options.database_url).await?;
+    let (mut loaded, mut measured) = (0, Vec::new());
+    for &offers in &options.offers {
+        stock::load(&db, loaded, offers).await?;
+        loaded = offers;
+        println!("\n== {offers} offers (load before {})\n{}", load(), table::heading());
+        for one in gateway::measure(cds, offers, options.requests).await? {
+            println!("{}", table::of(&one));
+            measured.push(one);
+        }
+    }
+    options.output.write(&measured, &plot("First page through the gateway", &measured))
 }
 
 /// The 99th percentile of the first page by offers, for each thing that was looked for.
-fn plot(measured: &[Measured]) -> Plot {
+fn plot(title: &str, measured: &[Measured]) -> Plot {
     let mut lines: Vec<(String, Vec<(f64, f64)>)> = Vec::new();
     for Measured { offers, wish, first, .. } in measured {
         let point = (number(*offers as u64), ms(first.spread.p99_us));
@@ -95,7 +119,7 @@ fn plot(measured: &[Measured]) -> Plot {
             None => lines.push(((*wish).to_owned(), vec![point])),
         }
     }
-    Plot { title: "First page of a search, by gRPC".to_owned(), x: "offers", y: "p99, ms", lines }
+    Plot { title: title.to_owned(), x: "offers", y: "p99, ms", lines }
 }
 
 /// The same request again and again.
@@ -105,13 +129,13 @@ async fn ask(
     cursor: &str,
     requests: usize,
 ) -> anyhow::Result<Answers> {
-    let mut found = Ok(0);
+    let mut found = String::new();
     let mut durations = Vec::with_capacity(WARMUP + requests);
     for _ in 0..WARMUP + requests {
         let started = Instant::now();
         let answer = page(catalog, filter, PAGE, cursor).await;
         durations.push(started.elapsed());
-        found = answer?.map(|page| page.listings.len());
+        found = answer?.map_or_else(|reason| reason, |page| page.listings.len().to_string());
     }
     Ok(Answers { spread: Spread::of(durations.split_off(WARMUP)), found })
 }

@@ -16,10 +16,6 @@ pub fn of(measured: &Measured) -> String {
 }
 
 fn answers(Answers { spread, found }: &Answers) -> String {
-    let found = match found {
-        Ok(offers) => offers.to_string(),
-        Err(reason) => reason.clone(),
-    };
     let [p50, p99, max] = [spread.p50_us, spread.p99_us, spread.max_us].map(ms);
     format!("{found:>6} {p50:>8.2} {p99:>8.2} {max:>8.2}")
 }

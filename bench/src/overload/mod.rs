@@ -4,7 +4,6 @@
 
 mod ask;
 mod load;
-mod receiver;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -15,9 +14,8 @@ use tokio::time::{Instant, sleep};
 use self::{
     ask::{Asker, Came, Kind},
     load::{Sample, closed, open},
-    receiver::Receiver,
 };
-use crate::{fill, options, run, spread::Spread, table::ms, trade};
+use crate::{fill, options, receiver::Receiver, run, spread::Spread, table::ms, trade};
 
 /// Of what can be done, what is asked for while it is calm: seven tenths.
 const CALM: (usize, usize) = (7, 10);

@@ -7,11 +7,14 @@ use std::{
 
 use axum::{Router, body::Bytes, extract::State, routing::post};
 use serde::Deserialize;
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 
 /// Which messages were answered by callbacks, by message_id.
 #[derive(Debug, Clone, Default)]
-pub struct Heard(Arc<Mutex<HashSet<String>>>);
+pub struct Heard {
+    messages: Arc<Mutex<HashSet<String>>>,
+    one_more: Arc<Notify>,
+}
 
 #[derive(Deserialize)]
 struct Callback {
@@ -56,16 +59,28 @@ impl Receiver {
 async fn hear(State(heard): State<Heard>, body: Bytes) {
     if let Ok(Callback { context }) = serde_json::from_slice(&body) {
         heard.all().insert(context.message_id);
+        heard.one_more.notify_waiters();
     }
 }
 
 impl Heard {
     fn all(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether there was a callback to this message.
     pub fn has(&self, message_id: &str) -> bool {
         self.all().contains(message_id)
+    }
+
+    /// Waits for the callback to this message.
+    pub async fn wait_for(&self, message_id: &str) {
+        loop {
+            let one_more = self.one_more.notified();
+            if self.has(message_id) {
+                return;
+            }
+            one_more.await;
+        }
     }
 }

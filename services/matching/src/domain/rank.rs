@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
 use p2p_domain::{Money, OfferId, ProviderId, TimeWindow};
 
 use super::{
@@ -45,9 +46,10 @@ fn row(offer: &Candidate, price: i64, provider: u32) -> Row {
     Row { price, available: offer.available.wh(), start, end, provider }
 }
 
-/// From and until, in microseconds since 1970, as PostgreSQL keeps them.
+/// From and until, in microseconds since 1970, as PostgreSQL keeps them; what is further than columns go counts as their end.
 fn micros(window: TimeWindow) -> (i64, i64) {
-    (window.start().timestamp_micros(), window.end().timestamp_micros())
+    let within = |at: DateTime<Utc>| at.timestamp_micros().clamp(-Columns::MOST, Columns::MOST);
+    (within(window.start()), within(window.end()))
 }
 
 /// So many decimals make a whole number of every price of a request.

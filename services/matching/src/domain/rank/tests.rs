@@ -277,3 +277,13 @@ fn prices_of_any_size_and_fineness_are_compared() {
     );
     assert_eq!(ids(&rank(&Policy::default(), &request, &KnownTrust::default())), ["fine"]);
 }
+
+#[test]
+fn the_longest_windows_there_are_rank() {
+    let ever = TimeWindow::new(DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC).unwrap();
+    let offers = vec![offer("always", "p", "0.10", 30, ever), offer("once", "p", "0.20", 30, hours(11, 15))];
+    let request = Request::new(kwh(30), ever, None, offers).unwrap();
+    let ranked = rank(&Policy::default(), &request, &KnownTrust::default());
+    assert_eq!(ids(&ranked), ["always", "once"]);
+    assert_eq!(ranked[0].scores.time_fit.value(), 1.0);
+}

@@ -3,10 +3,14 @@
 mod interleavings;
 mod postgres_server;
 mod redis_server;
+#[cfg(feature = "specification")]
+mod specification;
 
 pub use interleavings::interleavings;
 pub use postgres_server::PostgresServer;
 pub use redis_server::RedisServer;
+#[cfg(feature = "specification")]
+pub use specification::Specification;
 
 use std::{
     io::{BufRead, BufReader, Read, Write},

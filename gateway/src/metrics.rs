@@ -58,6 +58,7 @@ pub fn acknowledged(answer: Response, refused: bool, outcome: Outcome) -> Respon
         Outcome::Accepted => "accepted",
         Outcome::Queued => "queued",
         Outcome::Repeated => "repeated",
+        Outcome::Replayed => "replayed",
         Outcome::Conflict | Outcome::Unspecified => "conflict",
     };
     noted(answer, if refused { "NACK" } else { "ACK" }, outcome)

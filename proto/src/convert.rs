@@ -21,6 +21,9 @@ pub enum InvalidMessage {
     /// Units and nanos of different sign, or nanos beyond a unit.
     #[error("units and nanos of money must have the same sign, and nanos at most 999999999")]
     Nanos,
+    /// No value of an Authorization header.
+    #[error("an authorization must be at most 2,048 bytes of printable ASCII")]
+    Authorization,
     /// No money.
     #[error(transparent)]
     Money(#[from] MoneyError),

@@ -138,6 +138,7 @@ async fn take(app: &App, action: Action, envelope: &Envelope<'_>, body: &str) ->
             transaction_id: context.transaction_id.to_string(),
             body: body.to_owned(),
             traceparent: trace::traceparent(),
+            authorization: String::new(),
         }),
         verdict: Some(Verdict { refusal: None, timestamp: Some(timestamp(now)) }),
         buyer_json: serde_json::to_string(&own).map_err(|_e| ApiError::internal())?,

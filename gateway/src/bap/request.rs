@@ -185,6 +185,7 @@ impl App {
                 delay: None,
                 lifetime: context.ttl.and_then(|ttl| ttl.0.try_into().ok()),
                 traceparent: trace::traceparent(),
+                authorization: String::new(),
             }),
             buyer_json: raw(&outgoing.parts)?.get().to_owned(),
             seen_buyer_seq: state.buyer_seq(),

@@ -265,5 +265,6 @@ pub(super) fn received(context: &Context, body: &str) -> ReceivedMessage {
         transaction_id: context.transaction_id.to_string(),
         body: body.to_owned(),
         traceparent: trace::traceparent(),
+        authorization: String::new(),
     }
 }

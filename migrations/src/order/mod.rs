@@ -9,6 +9,7 @@ mod m20261128_091000_unconfirmed_orders;
 mod m20261201_190000_deliveries_that_expire;
 mod m20261201_204000_trades_have_versions;
 mod m20261201_210000_events_in_lz4;
+mod m20261201_233000_signed_messages;
 
 use sea_orm_migration::prelude::*;
 
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261201_190000_deliveries_that_expire::Migration),
             Box::new(m20261201_204000_trades_have_versions::Migration),
             Box::new(m20261201_210000_events_in_lz4::Migration),
+            Box::new(m20261201_233000_signed_messages::Migration),
         ]
     }
 }

@@ -24,6 +24,12 @@ pub enum Error {
     /// No such order under this BAP and transaction.
     #[error("order {0} not found")]
     OrderNotFound(String),
+    /// This BAP has no order in this transaction.
+    #[error("transaction {0} has no order")]
+    NoOrder(String),
+    /// This BAP has sent no such request in this transaction.
+    #[error("request {0} not found")]
+    RequestNotFound(String),
     /// No such transaction of this BAP.
     #[error("transaction {0} not found")]
     TransactionNotFound(String),
@@ -104,6 +110,7 @@ pub enum Error {
 pub enum Kind {
     Invalid,
     OrderNotFound,
+    RequestNotFound,
     TransactionNotFound,
     KeyNotFound,
     KeyExists,
@@ -122,7 +129,8 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Invalid(_) | Self::Cursor => Kind::Invalid,
-            Self::OrderNotFound(_) => Kind::OrderNotFound,
+            Self::OrderNotFound(_) | Self::NoOrder(_) => Kind::OrderNotFound,
+            Self::RequestNotFound(_) => Kind::RequestNotFound,
             Self::TransactionNotFound(_) => Kind::TransactionNotFound,
             Self::KeyNotFound(_) => Kind::KeyNotFound,
             Self::KeyExists(_) => Kind::KeyExists,
@@ -149,10 +157,10 @@ impl Error {
     fn id(&self) -> Option<(&'static str, String)> {
         match self {
             Self::OrderNotFound(id) => Some(("order_id", id.clone())),
-            Self::TransactionNotFound(id) => Some(("transaction_id", id.clone())),
+            Self::TransactionNotFound(id) | Self::NoOrder(id) => Some(("transaction_id", id.clone())),
             Self::KeyNotFound(id) | Self::KeyExists(id) => Some(("key_id", id.to_string())),
             Self::TooManyKeys(owner) => Some(("owner_id", owner.to_string())),
-            Self::LeaseLost(id) => Some(("message_id", id.clone())),
+            Self::LeaseLost(id) | Self::RequestNotFound(id) => Some(("message_id", id.clone())),
             Self::GatewayOutdated(id) => Some(("gateway_id", id.clone())),
             Self::NotDead(id) => Some(("delivery_id", id.to_string())),
             Self::WrongState { order, .. } | Self::Busy(order) => Some(("order_id", order.to_string())),
@@ -204,6 +212,7 @@ impl From<Error> for Status {
         let (code, reason) = match error.kind() {
             Kind::Invalid => (Code::InvalidArgument, "INVALID_MESSAGE"),
             Kind::OrderNotFound => (Code::NotFound, "ORDER_NOT_FOUND"),
+            Kind::RequestNotFound => (Code::NotFound, "REQUEST_NOT_FOUND"),
             Kind::TransactionNotFound => (Code::NotFound, "TRANSACTION_NOT_FOUND"),
             Kind::KeyNotFound => (Code::NotFound, "KEY_NOT_FOUND"),
             Kind::KeyExists => (Code::AlreadyExists, "KEY_EXISTS"),

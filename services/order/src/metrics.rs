@@ -6,12 +6,13 @@ use std::{sync::LazyLock, time::Duration};
 use chrono::{DateTime, Utc};
 use p2p_runtime::metrics::{Counter, Gauge, KeyValue, OTHER, meter};
 
-use crate::domain::Status;
+use crate::domain::{Status, is_callback};
 
 /// The states of orders that are not over.
 pub const LIVE: [Status; 5] =
     [Status::Draft, Status::Pending, Status::Active, Status::Cancelling, Status::Expiring];
-const CALLBACKS: [&str; 6] = ["on_discover", "on_select", "on_init", "on_confirm", "on_status", "on_cancel"];
+const CALLBACKS: [&str; 7] =
+    ["on_discover", "on_select", "on_init", "on_confirm", "on_status", "on_cancel", "catalog/on_publish"];
 
 /// What is in the database, counted up to a bound.
 #[derive(Debug, Default)]
@@ -92,7 +93,7 @@ pub fn expired(action: &str) {
              dead also when too old to be of use (order service).";
         meter().u64_counter("beckn.callbacks").with_description(help).build()
     });
-    if action.starts_with("on_") {
+    if is_callback(action) {
         let action = CALLBACKS.into_iter().find(|known| *known == action).unwrap_or(OTHER);
         EXPIRED.add(1, &[KeyValue::new("beckn.action", action), KeyValue::new("beckn.result", "dead")]);
     }

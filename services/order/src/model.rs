@@ -10,7 +10,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 
-pub use step::{Deed, Fate, Step, Wait, What};
+pub use step::{Deed, Fate, Step, Variant, Wait, What};
 
 pub use crate::domain::{Ask, Line, Order, Reservation, Reserved, Stood};
 
@@ -58,12 +58,19 @@ struct Sent {
     scope: TransactionKey,
     /// Which order it is about.
     order: Option<OrderId>,
-    /// What is stored of it: its verdict, and its text.
-    stored: Option<(Verdict, String)>,
+    stored: Option<Stored>,
     /// Its sender knows the verdict.
     answered: bool,
     /// It was taken over while somebody else still worked on it.
     disputed: bool,
+}
+
+/// What is stored of a message.
+#[derive(Debug, Clone)]
+struct Stored {
+    verdict: Verdict,
+    text: String,
+    header: String,
 }
 
 /// What a process goes on with; it is lost when that dies.
@@ -107,8 +114,8 @@ pub struct World<C> {
     catalog: C,
     gateways: [GatewayId; 2],
     sent: Vec<Sent>,
-    /// Which messages are on their way, and whether with other bytes.
-    on_way: Vec<(usize, bool)>,
+    /// Which messages are on their way, and how.
+    on_way: Vec<(usize, Variant)>,
     works: Vec<Work>,
     calls: Vec<Call>,
     /// Deliveries that a gateway holds.
@@ -187,8 +194,8 @@ impl<C: Catalog> World<C> {
     fn take(&mut self, step: Step) -> Result<(), Broken> {
         match step {
             Step::Send(trade, what) => self.send(trade, what)?,
-            Step::Repeat(n, forged) => {
-                self.on_way.extend(pick(n, self.sent.len()).map(|n| (n, forged)));
+            Step::Repeat(n, variant) => {
+                self.on_way.extend(pick(n, self.sent.len()).map(|n| (n, variant)));
             }
             Step::Lose(n) => {
                 pick(n, self.on_way.len()).map(|n| self.on_way.remove(n));
@@ -292,24 +299,25 @@ impl<C: Catalog> World<C> {
             What::Select | What::Status => None,
         };
         let key = InboxKey { sender: scope.bap.clone(), action: what.action().to_owned(), message };
-        self.on_way.push((self.sent.len(), false));
+        self.on_way.push((self.sent.len(), Variant::Same));
         self.sent.push(Sent { what, key, scope, order, stored: None, answered: false, disputed: false });
         Ok(())
     }
 
     /// Messages arrive at a gateway, and what it asks for meets in one batch.
-    fn arrive(&mut self, arrived: &[(usize, bool)], gateway: usize, fate: Fate) -> Result<(), Broken> {
+    fn arrive(&mut self, arrived: &[(usize, Variant)], gateway: usize, fate: Fate) -> Result<(), Broken> {
         if fate == Fate::DiedBefore {
             return Ok(());
         }
         let gateway = self.gateways[gateway].clone();
         let mut ops = Vec::new();
-        for (n, forged) in arrived {
+        for (n, variant) in arrived {
             self.count += 1;
             let at = self.rows.now + Duration::from_millis(self.count.into());
-            let (sent, text) = (&self.sent[*n], self.text(*n, *forged));
+            let (sent, body) = (&self.sent[*n], self.text(*n, *variant));
             let (key, scope) = (sent.key.clone(), sent.scope.clone());
-            let message = Received { key, scope, body: text, traceparent: String::new() };
+            let authorization = self.header(*n, *variant);
+            let message = Received { key, scope, body, traceparent: String::new(), authorization };
             ops.push(match self.intent(*n)? {
                 Some(intent) => {
                     Op::Begin(Begin { gateway: gateway.clone(), message, at, intent, resume: false })
@@ -325,12 +333,12 @@ impl<C: Catalog> World<C> {
             });
         }
         let answers = self.rows.commit(&ops);
-        for ((&(n, forged), op), done) in arrived.iter().zip(&ops).zip(answers) {
+        for ((&(n, variant), op), done) in arrived.iter().zip(&ops).zip(answers) {
             let heard = fate == Fate::Answered;
             match done.map_err(|e| format!("{op:?} is refused: {e}"))? {
                 Done::Begun(answer) => {
                     let begun =
-                        self.answered(n, forged, op, *answer, |begun| begun.verdict.clone(), heard)?;
+                        self.answered(n, variant, op, *answer, |begun| begun.verdict.clone(), heard)?;
                     if let Some(next) = begun.and_then(|begun| begun.next).filter(|_| heard) {
                         self.set_about(Who::Gateway(gateway.clone(), n), next.begin());
                     }
@@ -338,7 +346,7 @@ impl<C: Catalog> World<C> {
                 Done::Recorded(answer) => {
                     let Op::Record(record) = op else { return Err("another operation is answered".into()) };
                     let verdict = record.verdict.clone();
-                    let recorded = self.answered(n, forged, op, answer, |_| verdict.clone(), heard)?;
+                    let recorded = self.answered(n, variant, op, answer, |_| verdict.clone(), heard)?;
                     if let Some(id) = recorded.and_then(|recorded| recorded.delivery).filter(|_| heard) {
                         self.held.push((gateway.clone(), id));
                     }
@@ -349,33 +357,41 @@ impl<C: Catalog> World<C> {
         Ok(())
     }
 
-    /// A message has one verdict, whoever asks and however often.
+    /// A message has one verdict, whoever asks and however often. What was accepted is played when it comes again under
+    /// the same signature.
     fn answered<T: std::fmt::Debug>(
         &mut self,
         n: usize,
-        forged: bool,
+        variant: Variant,
         op: &Op,
         answer: Answer<T>,
         verdict_of: impl Fn(&T) -> Verdict,
         heard: bool,
     ) -> Result<Option<T>, Broken> {
-        let text = self.text(n, forged);
+        let (text, header) = (self.text(n, variant), self.header(n, variant));
         let at = match op {
             Op::Begin(begin) => begin.at,
             Op::Record(record) => record.verdict.at,
             _ => self.rows.now,
         };
         let sent = &mut self.sent[n];
-        let new = |verdict: Verdict, text: String| Some((verdict, text));
+        let is_played =
+            |known: &Stored| known.verdict.refusal.is_none() && !header.is_empty() && known.header == header;
+        let new = |verdict: Verdict| Some(Stored { verdict, text: text.clone(), header: header.clone() });
         let (stored, accepted) = match (answer, &sent.stored) {
-            (Answer::Accepted(done), None) => (new(verdict_of(&done), text), Some(done)),
-            (Answer::Queued, None) => (new(Verdict { refusal: None, at }, text), None),
-            (Answer::Repeated { verdict, .. }, Some((known, first)))
-                if *known == verdict && *first == text =>
+            (Answer::Accepted(done), None) => (new(verdict_of(&done)), Some(done)),
+            (Answer::Queued, None) => (new(Verdict { refusal: None, at }), None),
+            (Answer::Repeated { verdict, .. }, Some(known))
+                if known.verdict == verdict && known.text == text && !is_played(known) =>
             {
                 (sent.stored.clone(), None)
             }
-            (Answer::Conflict, Some((_, first))) if *first != text => return Ok(None),
+            (Answer::Replayed { verdict, .. }, Some(known))
+                if known.verdict == verdict && known.text == text && is_played(known) =>
+            {
+                (sent.stored.clone(), None)
+            }
+            (Answer::Conflict, Some(known)) if known.text != text => return Ok(None),
             (answer, known) => {
                 return Err(format!("{:?}, of which is known {known:?}: {answer:?}", sent.key));
             }
@@ -385,8 +401,18 @@ impl<C: Catalog> World<C> {
         Ok(accepted)
     }
 
-    fn text(&self, n: usize, forged: bool) -> String {
-        format!("{} {}", self.sent[n].key.message, if forged { "forged" } else { "as it is" })
+    fn text(&self, n: usize, variant: Variant) -> String {
+        let what = if variant == Variant::Forged { "forged" } else { "as it is" };
+        format!("{} {what}", self.sent[n].key.message)
+    }
+
+    /// Each fourth message is not signed.
+    fn header(&self, n: usize, variant: Variant) -> String {
+        match variant {
+            _ if n % 4 == 3 => String::new(),
+            Variant::Same | Variant::Forged => format!("signature of {}", self.sent[n].key.message),
+            Variant::Resigned => format!("another signature of {}", self.sent[n].key.message),
+        }
     }
 
     fn intent(&self, n: usize) -> Result<Option<Intent>, Broken> {
@@ -420,6 +446,7 @@ impl<C: Catalog> World<C> {
             delay: Duration::ZERO,
             lifetime: None,
             traceparent: String::new(),
+            authorization: String::new(),
         }
     }
 
@@ -483,8 +510,12 @@ impl<C: Catalog> World<C> {
             intent = Intent::GiveUp(self.sent[sent].order);
         }
         let Sent { key, scope, stored, .. } = &self.sent[sent];
-        let body = stored.as_ref().map(|(_, text)| text.clone()).unwrap_or_default();
-        let message = Received { key: key.clone(), scope: scope.clone(), body, traceparent: String::new() };
+        let (body, authorization) = match stored {
+            Some(stored) => (stored.text.clone(), stored.header.clone()),
+            None => (String::new(), String::new()),
+        };
+        let (key, scope) = (key.clone(), scope.clone());
+        let message = Received { key, scope, body, traceparent: String::new(), authorization };
         Ok(Some(Op::Begin(Begin {
             gateway: gateway.clone(),
             message,
@@ -611,9 +642,16 @@ impl<C: Catalog> World<C> {
             self.count += 1;
             let body = format!("unasked, {} {}", row.message(), self.count);
             let (action, message) = (row.action().to_owned(), row.message().clone());
-            let (delay, lifetime, traceparent) = (Duration::ZERO, None, String::new());
-            let uri = "http://buyer".into();
-            let message = Reply { action, message, uri, body, delay, lifetime, traceparent };
+            let message = Reply {
+                action,
+                message,
+                uri: "http://buyer".into(),
+                body,
+                delay: Duration::ZERO,
+                lifetime: None,
+                traceparent: String::new(),
+                authorization: String::new(),
+            };
             let compose = Op::Compose(Compose { gateway: gateway.clone(), delivery: id, message });
             match self.rows.commit(&[compose]).pop() {
                 Some(Ok(Done::Composed)) => {}

@@ -8,7 +8,7 @@ use p2p_catalog::{
     model::Rows,
 };
 use p2p_domain::OrderId;
-use p2p_order::model::{Ask, Catalog, Fate, Order, Reservation, Reserved, Step, Stood, Wait, What, run};
+use p2p_order::model::{Ask, Catalog, Fate, Order, Reservation, Reserved, Step, Stood, Variant, Wait, What, run};
 use p2p_testkit::interleavings;
 use proptest::prelude::*;
 
@@ -93,7 +93,7 @@ fn two_faults_at_any_two_steps_of_a_trade_are_repaired() {
         vec![Step::GiveUp(0)],
         vec![Step::Wait(Wait::Hold), Step::Sweep(Fate::Answered)],
         vec![Step::Lose(0)],
-        vec![Step::Repeat(0, false)],
+        vec![Step::Repeat(0, Variant::Same)],
     ];
     let trade = trade();
     for first in 0..=trade.len() {

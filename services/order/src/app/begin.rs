@@ -36,6 +36,7 @@ impl App {
             Answer::Accepted(begun) => begun,
             Answer::Queued => return Ok(Answer::Queued),
             Answer::Repeated { verdict, buyer_seq } => return Ok(Answer::Repeated { verdict, buyer_seq }),
+            Answer::Replayed { verdict, buyer_seq } => return Ok(Answer::Replayed { verdict, buyer_seq }),
             Answer::Conflict => return Ok(Answer::Conflict),
         };
         let Some(next) = begun.next else { return Ok(Answer::Accepted((begun.verdict, None))) };

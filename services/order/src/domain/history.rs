@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use p2p_domain::{MessageId, OrderId};
 use uuid::Uuid;
 
-use super::{Order, Refusal};
+use super::{Order, Refusal, request_of};
 
 /// All about one order.
 #[derive(Debug)]
@@ -106,7 +106,7 @@ pub fn about(order: &Order, messages: Vec<Said>) -> Vec<Said> {
 
 /// Whether it is of this action or its callback.
 fn is(said: &Said, action: &str) -> bool {
-    said.action.trim_start_matches("on_") == action
+    said.action == action || request_of(&said.action).as_deref() == Some(action)
 }
 
 fn is_search(said: &Said) -> bool {

@@ -48,12 +48,31 @@ pub struct Received {
     pub body: String,
     /// W3C Trace Context of what brought it; may be empty.
     pub traceparent: String,
+    /// The Authorization header that it came with; empty when it was not signed.
+    pub authorization: String,
+}
+
+/// The action that a callback answers, select for on_select and catalog/publish for catalog/on_publish; none for what is
+/// no callback.
+pub fn request_of(action: &str) -> Option<String> {
+    let (family, name) = action.split_at(action.rfind('/').map_or(0, |slash| slash + 1));
+    name.strip_prefix("on_").map(|name| format!("{family}{name}"))
+}
+
+/// Whether an action is a callback. The reconciler's SQL says the same again.
+pub fn is_callback(action: &str) -> bool {
+    request_of(action).is_some()
 }
 
 impl Received {
     /// Whether the buyer's side received it: a callback.
     pub fn is_callback(&self) -> bool {
-        self.key.action.starts_with("on_")
+        is_callback(&self.key.action)
+    }
+
+    /// Whether it came under the same signature as one that came with this header.
+    pub fn is_signed_as(&self, authorization: &str) -> bool {
+        !authorization.is_empty() && self.authorization == authorization
     }
 
     /// Whether its work has to see what earlier actions of its trade did.
@@ -120,6 +139,13 @@ pub enum Answer<T> {
         /// The buyer_seq it was given then.
         buyer_seq: i64,
     },
+    /// Stored earlier with the same bytes under the same signature, and accepted: it is played again.
+    Replayed {
+        /// What was said then.
+        verdict: Verdict,
+        /// The buyer_seq it was given then.
+        buyer_seq: i64,
+    },
     /// Stored earlier with other bytes.
     Conflict,
 }
@@ -141,6 +167,8 @@ pub struct Reply {
     pub lifetime: Option<Duration>,
     /// W3C Trace Context of what made it; may be empty.
     pub traceparent: String,
+    /// The Authorization header that every attempt sends; empty when it is not signed, or anew at each attempt.
+    pub authorization: String,
 }
 
 /// A message that a gateway shall deliver.
@@ -162,6 +190,10 @@ pub struct Delivery {
     pub attempts: u32,
     /// W3C Trace Context of what made it; may be empty.
     pub traceparent: String,
+    /// The Authorization header that every attempt sends; empty when it is not signed, or anew at each attempt.
+    pub authorization: String,
+    /// The Authorization header of the request that it answers; empty when that was not signed, or there is none.
+    pub request_authorization: String,
     /// What it is to say, while it has no text.
     pub unsolicited: Option<Box<Unsolicited>>,
 }
@@ -192,6 +224,22 @@ impl MarkResult {
         match self {
             Self::Delivered(refusal) | Self::Dead(_, refusal) => refusal.as_ref(),
             Self::Retry(..) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_callback, request_of};
+
+    #[test]
+    fn callbacks_are_told_by_the_last_part_of_their_action() {
+        for (callback, request) in [("on_select", "select"), ("catalog/on_publish", "catalog/publish")] {
+            assert_eq!(request_of(callback).as_deref(), Some(request));
+            assert!(is_callback(callback) && !is_callback(request));
+        }
+        for other in ["", "one", "on", "catalog/publish", "on_/publish", "catalog/"] {
+            assert_eq!(request_of(other), None, "{other}");
         }
     }
 }

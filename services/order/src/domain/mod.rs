@@ -15,7 +15,7 @@ pub use key::{Key, KeyKind, MOST_KEYS, NewKey};
 pub use ledger::{Discrepancy, Repair, Reservation, Reserved, compare};
 pub use message::{
     Answer, Delivery, GatewayId, InboxKey, MarkResult, Received, Refusal, Reply, TransactionKey, Unsolicited,
-    Verdict,
+    Verdict, is_callback, request_of,
 };
 pub use order::{Applied, Cancellation, Change, Order, Outcome, Party, State, Status};
 pub use quote::{Line, Listings, Offered, Quote, RequestedLine};

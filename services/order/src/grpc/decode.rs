@@ -24,6 +24,7 @@ use crate::{
 };
 
 const MOST_CHARS: usize = 1_000;
+const LONGEST_AUTHORIZATION: usize = 2_048;
 const MOST_LISTED: u32 = 1_000;
 const USUALLY_LISTED: u32 = 100;
 
@@ -68,7 +69,12 @@ pub(super) fn received(message: Option<proto::ReceivedMessage>) -> Result<Receiv
         scope: scope(&message.bap_id, &message.transaction_id)?,
         body: message.body,
         traceparent: traceparent(message.traceparent),
+        authorization: authorization(message.authorization)?,
     })
+}
+
+pub(super) fn message(id: &str) -> Result<MessageId, InvalidMessage> {
+    Ok(MessageId::parse(id)?)
 }
 
 pub(super) fn work(work: proto::Work) -> Result<(InboxKey, TransactionKey), InvalidMessage> {
@@ -104,11 +110,23 @@ fn traceparent(text: String) -> String {
     if trace::from_traceparent(&text).is_some() { text } else { String::new() }
 }
 
+/// As it came: a signature covers another one byte by byte.
+fn authorization(text: String) -> Result<String, InvalidMessage> {
+    let is_printable = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let fits = is_printable && text.len() <= LONGEST_AUTHORIZATION;
+    if fits { Ok(text) } else { Err(InvalidMessage::Authorization) }
+}
+
 fn refusal(refusal: proto::Refusal) -> Refusal {
     Refusal { code: text(refusal.code), message: text(refusal.message) }
 }
 
+/// A callback: it is signed anew at each attempt.
 fn reply(message: proto::OutgoingMessage) -> Result<Reply, InvalidMessage> {
+    Ok(Reply { authorization: String::new(), ..outgoing(message)? })
+}
+
+fn outgoing(message: proto::OutgoingMessage) -> Result<Reply, InvalidMessage> {
     Ok(Reply {
         action: message.action,
         message: MessageId::parse(&message.message_id)?,
@@ -117,6 +135,7 @@ fn reply(message: proto::OutgoingMessage) -> Result<Reply, InvalidMessage> {
         delay: duration(message.delay)?,
         lifetime: message.lifetime.map(|lifetime| duration(Some(lifetime))).transpose()?,
         traceparent: traceparent(message.traceparent),
+        authorization: authorization(message.authorization)?,
     })
 }
 
@@ -219,7 +238,7 @@ pub(super) fn send(request: proto::SendRequest) -> Result<Send, InvalidMessage> 
     Ok(Send {
         gateway: gateway(request.gateway)?,
         scope: scope(&request.bap_id, &request.transaction_id)?,
-        message: reply(required(request.message, "message")?)?,
+        message: outgoing(required(request.message, "message")?)?,
         buyer_json: request.buyer_json,
         client: client(&request.client_id)?,
         seen: request.seen_buyer_seq,

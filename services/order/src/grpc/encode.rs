@@ -122,6 +122,9 @@ pub(super) fn recorded(answer: Answer<Recorded>, given: Verdict) -> proto::Recor
         Answer::Repeated { verdict, buyer_seq } => {
             response(proto::Outcome::Repeated, Some(verdict), None, buyer_seq)
         }
+        Answer::Replayed { verdict, buyer_seq } => {
+            response(proto::Outcome::Replayed, Some(verdict), None, buyer_seq)
+        }
         Answer::Conflict => response(proto::Outcome::Conflict, None, None, 0),
     }
 }
@@ -155,6 +158,7 @@ pub(super) fn begun(
         }
         Answer::Queued => response(proto::Outcome::Queued, Some(Verdict { refusal: None, at })),
         Answer::Repeated { verdict, .. } => response(proto::Outcome::Repeated, Some(verdict)),
+        Answer::Replayed { verdict, .. } => response(proto::Outcome::Replayed, Some(verdict)),
         Answer::Conflict => response(proto::Outcome::Conflict, None),
     }
 }
@@ -169,6 +173,7 @@ pub(super) fn claimed(claimed: Claimed) -> proto::ClaimResponse {
             transaction_id: message.scope.transaction.into(),
             body: message.body,
             traceparent: message.traceparent,
+            authorization: message.authorization,
         }),
         accepted_at: Some(timestamp(accepted_at)),
     });
@@ -189,6 +194,8 @@ pub(super) fn delivery(delivery: Delivery) -> proto::Delivery {
         body: delivery.body,
         attempts: delivery.attempts,
         traceparent: delivery.traceparent,
+        authorization: delivery.authorization,
+        request_authorization: delivery.request_authorization,
         unsolicited: delivery
             .unsolicited
             .map(|said| proto::Unsolicited { order: Some(order(said.order)), init_body: said.init_body }),
@@ -236,6 +243,7 @@ pub(super) fn events(page: EventPage, transaction_id: &str) -> proto::ListEvents
         seq: event.seq,
         buyer_seq: event.buyer_seq,
         buyer_json: event.buyer_json,
+        authorization: event.authorization,
         refusal: event.refusal.map(refusal),
     };
     let events = page.events.into_iter().map(event).collect();

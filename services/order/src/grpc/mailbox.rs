@@ -4,11 +4,12 @@ use p2p_domain::OrderId;
 use p2p_proto::order::{
     BeginCancelRequest, BeginConfirmRequest, BeginInitRequest, BeginResponse, ClaimRequest, ClaimResponse,
     ClearTransactionsRequest, ClearTransactionsResponse, ComposeRequest, ComposeResponse, FinishRequest,
-    FinishResponse, GetTransactionRequest, GetTransactionResponse, GiveUpRequest, JoinRequest, JoinResponse,
-    LeaveRequest, LeaveResponse, ListDeadRequest, ListDeadResponse, ListEventsRequest, ListEventsResponse,
-    ListTransactionsRequest, ListTransactionsResponse, MarkRequest, MarkResponse, RecordRequest,
-    RecordResponse, RedriveRequest, RedriveResponse, RenewRequest, RenewResponse, SendRequest, SendResponse,
-    begin_response, mailbox_service_server::MailboxService,
+    FinishResponse, GetSentRequestRequest, GetSentRequestResponse, GetTransactionRequest,
+    GetTransactionResponse, GiveUpRequest, JoinRequest, JoinResponse, LeaveRequest, LeaveResponse,
+    ListDeadRequest, ListDeadResponse, ListEventsRequest, ListEventsResponse, ListTransactionsRequest,
+    ListTransactionsResponse, MarkRequest, MarkResponse, RecordRequest, RecordResponse, RedriveRequest,
+    RedriveResponse, RenewRequest, RenewResponse, SendRequest, SendResponse, begin_response,
+    mailbox_service_server::MailboxService,
 };
 use p2p_runtime::{
     failpoint,
@@ -209,6 +210,17 @@ impl MailboxService for App {
         let scope = decode::scope(&request.bap_id, &request.transaction_id)?;
         let transaction = self.store.transaction(&scope).await?;
         Ok(Response::new(GetTransactionResponse { transaction: Some(encode::transaction(transaction)) }))
+    }
+
+    async fn get_sent_request(
+        &self,
+        request: Request<GetSentRequestRequest>,
+    ) -> Result<Response<GetSentRequestResponse>, Status> {
+        let request = request.into_inner();
+        let scope = decode::scope(&request.bap_id, &request.transaction_id)?;
+        let message = decode::message(&request.message_id)?;
+        let authorization = self.store.sent_request(&scope, &message).await?;
+        Ok(Response::new(GetSentRequestResponse { authorization }))
     }
 
     async fn clear_transactions(

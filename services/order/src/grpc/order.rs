@@ -37,7 +37,10 @@ impl OrderService for App {
     ) -> Result<Response<GetOrderResponse>, Status> {
         let request = request.into_inner();
         let scope = decode::scope(&request.bap_id, &request.transaction_id)?;
-        let order = self.store.order(&scope, &request.order_id).await?;
+        let order = match request.order_id.as_str() {
+            "" => self.store.newest_order(&scope).await?,
+            id => self.store.order(&scope, id).await?,
+        };
         Ok(Response::new(GetOrderResponse { order: Some(encode::order(order)) }))
     }
 

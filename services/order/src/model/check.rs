@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use p2p_domain::OrderId;
 
-use super::{Broken, Catalog, Fate, Sent, Wait, Work, World};
-use crate::domain::{Deed, Order, Reserved, State, Status, compare};
+use super::{Broken, Catalog, Fate, Sent, Variant, Wait, Work, World};
+use crate::domain::{Deed, Order, Reserved, State, Status, compare, request_of};
 
 /// So often everything is repeated before it has to have come to its end.
 const MOST_ROUNDS: usize = 40;
@@ -84,14 +84,20 @@ impl<C: Catalog> World<C> {
             let callbacks = self.rows.outbox.iter().filter(|row| {
                 row.message() == &sent.key.message && row.scope() == &sent.scope && row.order().is_none()
             });
-            let said =
-                callbacks.filter(|row| row.action().trim_start_matches("on_") == sent.key.action).count();
+            let said: Vec<_> = callbacks
+                .filter(|row| request_of(row.action()).as_deref() == Some(sent.key.action.as_str()))
+                .map(|row| self.rows.request_header(row))
+                .collect();
             let wanted = row.is_some_and(|row| !row.is_open() && row.row.verdict.refusal.is_none());
-            if said != usize::from(wanted) {
-                return Err(format!("{:?} has {said} callbacks", sent.key));
+            if said.len() != usize::from(wanted) {
+                return Err(format!("{:?} has {} callbacks", sent.key, said.len()));
+            }
+            let header = sent.stored.as_ref().map(|stored| stored.header.as_str());
+            if said.iter().any(|answered| *answered != header) {
+                return Err(format!("{:?} came with {header:?}, its callback answers {said:?}", sent.key));
             }
             let verdict = row.map(|row| &row.row.verdict);
-            if verdict != sent.stored.as_ref().map(|(verdict, _)| verdict) {
+            if verdict != sent.stored.as_ref().map(|stored| &stored.verdict) {
                 return Err(format!(
                     "the verdict on {:?} is {verdict:?}, and was {:?}",
                     sent.key, sent.stored
@@ -141,9 +147,10 @@ impl<C: Catalog> World<C> {
         }
         for n in 0..self.sent.len() {
             let Sent { answered, stored, .. } = &self.sent[n];
-            let forged = stored.as_ref().is_some_and(|(_, text)| *text != self.text(n, false));
+            let forged = stored.as_ref().is_some_and(|stored| stored.text != self.text(n, Variant::Same));
             if !answered {
-                self.arrive(&[(n, forged)], 0, Fate::Answered)?;
+                let variant = if forged { Variant::Forged } else { Variant::Same };
+                self.arrive(&[(n, variant)], 0, Fate::Answered)?;
             }
         }
         self.check()?;

@@ -5,8 +5,8 @@
 pub enum Step {
     /// A buyer sends a message in this trade.
     Send(u8, What),
-    /// A message that was sent is sent again, perhaps with other bytes.
-    Repeat(u8, bool),
+    /// A message that was sent comes again.
+    Repeat(u8, Variant),
     /// A message is lost on its way.
     Lose(u8),
     /// So many messages on their way, from this one on, arrive at this gateway together.
@@ -33,6 +33,17 @@ pub enum Step {
     Wait(Wait),
     /// So many steps on which nothing goes wrong: what has come farthest goes on first.
     Calm(u8),
+}
+
+/// What a message is that comes again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Variant {
+    /// As it was sent first: its sender repeats it, or somebody plays it.
+    Same,
+    /// Signed anew by its sender.
+    Resigned,
+    /// With other bytes.
+    Forged,
 }
 
 /// What a buyer asks for.
@@ -97,7 +108,7 @@ impl Step {
             33..39 => Self::Work(n, fate),
             39..44 => Self::Call(n, fate),
             44..47 => Self::Deliver(n, fate),
-            47..50 => Self::Repeat(n, m < 4),
+            47..50 => Self::Repeat(n, Variant::of(m)),
             50 => Self::Lose(n),
             51 => Self::Kill(n % 2),
             52 => Self::KillService,
@@ -108,6 +119,16 @@ impl Step {
             60..62 => Self::Wait(Wait::Lease),
             62 => Self::Wait(Wait::HalfHold),
             _ => Self::Wait(Wait::Hold),
+        }
+    }
+}
+
+impl Variant {
+    fn of(n: u8) -> Self {
+        match n {
+            0..4 => Self::Forged,
+            4..16 => Self::Resigned,
+            _ => Self::Same,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod orders;
 
+use chrono::{DateTime, Utc};
 use p2p_domain::uuid_of;
 use p2p_runtime::{
     failpoint,
@@ -70,6 +71,21 @@ async fn attempt(
     Ok(done)
 }
 
+/// Why a message is sent.
+#[derive(Clone, Copy)]
+enum Origin<'a> {
+    /// Our buyer's side wants something; what that adds to its state.
+    Buyer { json: &'a str },
+    /// It answers the request of this event.
+    Request { event: Uuid, accepted_at: DateTime<Utc> },
+}
+
+impl Origin<'_> {
+    fn of(request: &InboxRow) -> Self {
+        Self::Request { event: request.event, accepted_at: request.created_at }
+    }
+}
+
 /// Operations that are decided together.
 pub(super) struct Batch {
     pub loaded: Loaded,
@@ -118,9 +134,7 @@ impl Batch {
             self.writes.quotes.push((message.scope.clone(), quote.clone()));
         }
         let delivery = match &record.reply {
-            Some(reply) => {
-                Some(self.post(&record.gateway, &message.scope, reply, "", false, row.created_at)?)
-            }
+            Some(reply) => Some(self.post(&record.gateway, &message.scope, reply, Origin::of(&row))?),
             None => None,
         };
         Ok(Answer::Accepted(Recorded { delivery, buyer_seq: row.buyer_seq }))
@@ -176,7 +190,7 @@ impl Batch {
     }
 
     fn finish(&mut self, finish: &Finish) -> Result<Uuid, Error> {
-        let accepted_at = self.loaded.leased(&finish.key, &finish.scope, &finish.gateway)?.created_at;
+        let origin = Origin::of(self.loaded.leased(&finish.key, &finish.scope, &finish.gateway)?);
         if let Some(change) = &finish.change {
             self.apply(&finish.scope, change)?;
         }
@@ -185,7 +199,7 @@ impl Batch {
         }
         self.advance(&finish.key, &finish.scope, InboxStatus::Done);
         self.loaded.close(&finish.key, &finish.scope)?;
-        self.post(&finish.gateway, &finish.scope, &finish.reply, "", false, accepted_at)
+        self.post(&finish.gateway, &finish.scope, &finish.reply, origin)
     }
 
     fn compose(&mut self, compose: &Compose) -> Result<(), Error> {
@@ -218,9 +232,9 @@ impl Batch {
         if trade.is_empty() {
             trade.client.clone_from(&send.client);
         }
-        let now = self.loaded.now;
         self.writes.superseded.push((send.scope.clone(), send.message.action.clone()));
-        let delivery = self.post(&send.gateway, &send.scope, &send.message, &send.buyer_json, true, now)?;
+        let origin = Origin::Buyer { json: &send.buyer_json };
+        let delivery = self.post(&send.gateway, &send.scope, &send.message, origin)?;
         Ok(Sent { delivery: Some(delivery), buyer_seq: buyer_seq + 1 })
     }
 
@@ -249,9 +263,14 @@ impl Batch {
     /// What was said to the same message before.
     fn stored<T>(&self, message: &Received) -> Option<Answer<T>> {
         let row = self.loaded.inbox.get(&message.key)?;
-        Some(match row.digest == InboxRow::digest(&message.body) {
-            true => Answer::Repeated { verdict: row.verdict.clone(), buyer_seq: row.buyer_seq },
-            false => Answer::Conflict,
+        if row.digest != InboxRow::digest(&message.body) {
+            return Some(Answer::Conflict);
+        }
+        let (verdict, buyer_seq) = (row.verdict.clone(), row.buyer_seq);
+        let is_replay = verdict.refusal.is_none() && message.is_signed_as(&row.authorization);
+        Some(match is_replay {
+            true => Answer::Replayed { verdict, buyer_seq },
+            false => Answer::Repeated { verdict, buyer_seq },
         })
     }
 
@@ -282,6 +301,7 @@ impl Batch {
             lease: Lease::of(lease),
             created_at: now,
             traceparent: message.traceparent.clone(),
+            authorization: message.authorization.clone(),
         };
         trade.open(&row);
         self.writes.events.push(EventRow::inbound(&row, message, buyer_json));
@@ -296,18 +316,21 @@ impl Batch {
         gateway: &GatewayId,
         scope: &TransactionKey,
         message: &Reply,
-        buyer_json: &str,
-        by_buyer: bool,
-        accepted_at: chrono::DateTime<chrono::Utc>,
+        origin: Origin<'_>,
     ) -> Result<Uuid, Error> {
         let now = self.loaded.now;
+        let (buyer_json, by_buyer, request, since) = match origin {
+            Origin::Buyer { json } => (json, true, None, now),
+            Origin::Request { event, accepted_at } => ("", false, Some(event), accepted_at),
+        };
         let seqs = self.loaded.trade(scope)?.next(by_buyer);
         let event = EventRow::outbound(now, scope, message, buyer_json, seqs);
-        let due_at = accepted_at + message.delay;
+        let due_at = since + message.delay;
         let row = OutboxRow {
             id: uuid_of(now),
             scope: scope.clone(),
             event: Some(event.id),
+            request,
             order: None,
             action: message.action.clone(),
             message: message.message.clone(),

@@ -22,8 +22,8 @@ const RULES: [(&str, &str); 7] = [
                 || ' callbacks' AS what
          FROM orders.inbox i
          LEFT JOIN orders.outbox o ON o.bap_id = i.bap_id AND o.transaction_id = i.transaction_id
-               AND o.message_id = i.message_id AND o.action = 'on_' || i.action
-         WHERE i.status = 'DONE' AND i.error_code IS NULL AND NOT starts_with(i.action, 'on_')
+               AND o.message_id = i.message_id AND o.action = regexp_replace(i.action, '^(.*/)?', '\\1on_')
+         WHERE i.status = 'DONE' AND i.error_code IS NULL AND i.action !~ '^(.*/)?on_[^/]*$'
            AND i.created_at < now() - $1 * interval '1 millisecond'
          GROUP BY i.sender, i.action, i.message_id HAVING count(o.id) <> 1 LIMIT 100",
     ),

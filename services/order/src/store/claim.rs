@@ -132,7 +132,8 @@ impl Store {
                              AND p.status <> 'DONE' AND p.seq < c.seq)
                      ORDER BY c.lease_until LIMIT $4 {locked})
                  RETURNING i.*)
-             SELECT c.*, e.raw_json FROM claimed c JOIN orders.events e ON e.id = c.event_id ORDER BY c.created_at"),
+             SELECT c.*, e.raw_json, e.\"authorization\"
+             FROM claimed c JOIN orders.events e ON e.id = c.event_id ORDER BY c.created_at"),
             [
                 gateway.id.clone().into(),
                 gateway.incarnation.into(),
@@ -147,6 +148,7 @@ impl Store {
                 scope: row::scope(found)?,
                 body: found.try_get("", "raw_json")?,
                 traceparent: found.try_get("", "traceparent")?,
+                authorization: row::authorization(found)?,
             };
             Ok((message, found.try_get("", "created_at")?))
         });
@@ -154,7 +156,7 @@ impl Store {
     }
 
     async fn claim_deliveries(&self, gateway: &GatewayId, limit: u32) -> Result<Vec<Delivery>, Error> {
-        let locked = locked();
+        let (locked, deliveries) = (locked(), row::deliveries("claimed"));
         let statement = sql(
             format!("WITH claimed AS (
                  UPDATE orders.outbox o
@@ -165,7 +167,7 @@ impl Store {
                        AND (c.lease_until <= now() OR c.lease_gateway = $1 AND c.lease_incarnation < $2)
                      ORDER BY c.due_at LIMIT $4 {locked})
                  RETURNING o.*)
-             SELECT c.*, e.raw_json FROM claimed c LEFT JOIN orders.events e ON e.id = c.event_id ORDER BY c.due_at"),
+             {deliveries} ORDER BY o.due_at"),
             [
                 gateway.id.clone().into(),
                 gateway.incarnation.into(),
@@ -215,7 +217,7 @@ impl Store {
     /// When there is none, or the database fails.
     pub(super) async fn delivery(&self, id: Uuid) -> Result<Delivery, Error> {
         let statement = sql(
-            "SELECT o.*, e.raw_json FROM orders.outbox o JOIN orders.events e ON e.id = o.event_id WHERE o.id = $1",
+            format!("{} WHERE o.id = $1 AND e.id IS NOT NULL", row::deliveries("orders.outbox")),
             [id.into()],
         );
         let found = self.db.query_one_raw(statement).await?;

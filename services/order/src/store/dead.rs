@@ -39,10 +39,13 @@ impl Store {
         limit: u32,
     ) -> Result<DeadPage, Error> {
         let (at, id) = behind.unwrap_or((DateTime::<Utc>::MAX_UTC, Uuid::max()));
+        let deliveries = row::deliveries("orders.outbox");
         let statement = sql(
-            "SELECT o.*, e.raw_json FROM orders.outbox o LEFT JOIN orders.events e ON e.id = o.event_id
+            format!(
+                "{deliveries}
              WHERE o.status = 'DEAD' AND (o.updated_at, o.id) < ($1, $2) AND ($3 = '' OR o.action = $3)
-             ORDER BY o.updated_at DESC, o.id DESC LIMIT $4",
+             ORDER BY o.updated_at DESC, o.id DESC LIMIT $4"
+            ),
             [at.into(), id.into(), action.into(), (i64::from(limit) + 1).into()],
         );
         let found = self.db.query_all_raw(statement).await?;

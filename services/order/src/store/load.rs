@@ -4,7 +4,7 @@
 pub(super) mod deliveries;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::Duration,
 };
 
@@ -222,21 +222,23 @@ async fn trades_and_inbox(
     if scopes.is_empty() {
         return Ok(());
     }
-    let keys: HashSet<&InboxKey> = ops
-        .iter()
-        .filter_map(|op| match op {
-            Op::Record(record) => Some(&record.message.key),
-            Op::Begin(begin) => Some(&begin.message.key),
-            Op::Finish(finish) => Some(&finish.key),
-            Op::Send(_) | Op::Mark(_) | Op::Perform(_) | Op::Settle(_) | Op::Compose(_) => None,
-        })
-        .collect();
+    // Each with whether anything that comes under it now is signed, and so may be a replay.
+    let mut keys: HashMap<&InboxKey, bool> = HashMap::new();
+    for op in ops {
+        let (key, is_signed) = match op {
+            Op::Record(record) => (&record.message.key, !record.message.authorization.is_empty()),
+            Op::Begin(begin) => (&begin.message.key, !begin.message.authorization.is_empty()),
+            Op::Finish(finish) => (&finish.key, false),
+            Op::Send(_) | Op::Mark(_) | Op::Perform(_) | Op::Settle(_) | Op::Compose(_) => continue,
+        };
+        *keys.entry(key).or_default() |= is_signed;
+    }
     let waiting = scopes_of(ops, |op| match op {
         Op::Record(record) => record.message.waits_for_earlier(),
         Op::Begin(_) | Op::Finish(_) | Op::Perform(_) => true,
         Op::Send(_) | Op::Mark(_) | Op::Settle(_) | Op::Compose(_) => false,
     });
-    let column = |of: fn(&InboxKey) -> String| keys.iter().map(|key| of(key)).collect::<Vec<_>>();
+    let column = |of: fn(&InboxKey) -> String| keys.keys().map(|key| of(key)).collect::<Vec<_>>();
     let (baps, transactions) = columns(scopes.iter().copied());
     let (waiting_baps, waiting_transactions) = columns(waiting);
     let statement = sql(
@@ -249,6 +251,7 @@ async fn trades_and_inbox(
             column(|k| k.message.to_string()).into(),
             waiting_baps.into(),
             waiting_transactions.into(),
+            keys.values().copied().collect::<Vec<bool>>().into(),
         ],
     );
     let mut inbox = Vec::new();
@@ -277,31 +280,37 @@ async fn trades_and_inbox(
         if let Some(trade) = loaded.trades.get_mut(&row.scope) {
             trade.open(&row);
         }
-        loaded.inbox.insert(row.key.clone(), row);
+        // One that is asked for and open is read twice, and once without its header.
+        if !row.authorization.is_empty() || !loaded.inbox.contains_key(&row.key) {
+            loaded.inbox.insert(row.key.clone(), row);
+        }
     }
     Ok(())
 }
 
-/// Of a trade `created_at` is the time now. All in one statement, and so as of one moment.
-const TRADES_AND_INBOX: &str = "
+/// Of a trade `created_at` is the time now. All in one statement, and so as of one moment. The event of a message is
+/// looked at only where what comes now is signed.
+const TRADES_AND_INBOX: &str = r#"
     SELECT true AS is_trade, k.bap_id, k.transaction_id, t.version, t.seq, t.buyer_seq, t.client_id,
            date_trunc('milliseconds', now()) AS created_at, '' AS sender, '' AS action, '' AS message_id,
            NULL::uuid AS event_id, '' AS digest_hex, NULL AS error_code, NULL AS error_message, now() AS answered_at,
-           '' AS status, '' AS lease_gateway, 0::bigint AS lease_incarnation, '' AS traceparent
+           '' AS status, '' AS lease_gateway, 0::bigint AS lease_incarnation, '' AS traceparent,
+           NULL AS "authorization"
     FROM unnest($1::text[], $2::text[]) AS k (bap_id, transaction_id)
     LEFT JOIN orders.transactions t ON t.bap_id = k.bap_id AND t.transaction_id = k.transaction_id
     UNION ALL
     SELECT false, i.bap_id, i.transaction_id, NULL, i.seq, i.buyer_seq, '', i.created_at, i.sender, i.action,
            i.message_id, i.event_id, encode(i.digest, 'hex'), i.error_code, i.error_message, i.answered_at, i.status,
-           i.lease_gateway, i.lease_incarnation, i.traceparent
-    FROM unnest($3::text[], $4::text[], $5::text[]) AS k (sender, action, message_id)
+           i.lease_gateway, i.lease_incarnation, i.traceparent,
+           CASE WHEN k.is_signed THEN (SELECT e."authorization" FROM orders.events e WHERE e.id = i.event_id) END
+    FROM unnest($3::text[], $4::text[], $5::text[], $8::boolean[]) AS k (sender, action, message_id, is_signed)
     JOIN orders.inbox i ON i.sender = k.sender AND i.action = k.action AND i.message_id = k.message_id
     UNION ALL
     SELECT false, i.bap_id, i.transaction_id, NULL, i.seq, i.buyer_seq, '', i.created_at, i.sender, i.action,
            i.message_id, i.event_id, encode(i.digest, 'hex'), i.error_code, i.error_message, i.answered_at, i.status,
-           i.lease_gateway, i.lease_incarnation, i.traceparent
+           i.lease_gateway, i.lease_incarnation, i.traceparent, NULL
     FROM unnest($6::text[], $7::text[]) AS k (bap_id, transaction_id)
-    JOIN orders.inbox i ON i.bap_id = k.bap_id AND i.transaction_id = k.transaction_id AND i.status <> 'DONE'";
+    JOIN orders.inbox i ON i.bap_id = k.bap_id AND i.transaction_id = k.transaction_id AND i.status <> 'DONE'"#;
 
 /// The trades' orders, and the quotes that are still honoured where an order may be made.
 async fn orders_and_quotes(db: &DatabaseConnection, ops: &[Op], loaded: &mut Loaded) -> Result<(), Error> {

@@ -11,7 +11,7 @@ use super::{
     batch::Batch,
     load::{Loaded, LoadedTrade, deliveries::LoadedDelivery, scope},
     op::{Done, Op},
-    row::{InboxRow, InboxStatus, Lease, OutboxRow},
+    row::{EventRow, InboxRow, InboxStatus, Lease, OutboxRow},
     save::{Advance, Writes},
 };
 use crate::{
@@ -29,8 +29,7 @@ pub(crate) struct Rows {
     pub outbox: Vec<Outgoing>,
     /// seq and buyer_seq.
     trades: BTreeMap<TransactionKey, (i64, i64)>,
-    /// Texts, by event.
-    events: BTreeMap<Uuid, (TransactionKey, i64, String)>,
+    events: BTreeMap<Uuid, EventRow>,
 }
 
 /// A row that somebody works on until then.
@@ -141,7 +140,7 @@ impl Rows {
             }
         }
         for event in writes.events {
-            self.events.insert(event.id, (event.scope, event.seq, event.raw_json));
+            self.events.insert(event.id, event);
         }
         for row in writes.inbox {
             let until = if row.lease == Lease::default() { self.now } else { self.now + self.lease };
@@ -193,8 +192,12 @@ impl Rows {
 
     /// A message's text; none while it is to be composed.
     pub fn text(&self, outgoing: &Outgoing) -> Option<&str> {
-        let (_, _, text) = self.events.get(&outgoing.leased.row.event?)?;
-        Some(text)
+        Some(&self.events.get(&outgoing.leased.row.event?)?.raw_json)
+    }
+
+    /// The header of what a message answers; none when it answers nothing.
+    pub fn request_header(&self, outgoing: &Outgoing) -> Option<&str> {
+        Some(&self.events.get(&outgoing.leased.row.request?)?.authorization)
     }
 
     /// Takes over the first open action of each trade, and what is due, where nobody works on it.
@@ -245,8 +248,8 @@ impl Rows {
     /// Whether every trade's seq counts its events, one by one.
     pub fn seqs_are_whole(&self) -> bool {
         let mut seqs: BTreeMap<&TransactionKey, Vec<i64>> = BTreeMap::new();
-        for (scope, seq, _) in self.events.values() {
-            seqs.entry(scope).or_default().push(*seq);
+        for event in self.events.values() {
+            seqs.entry(&event.scope).or_default().push(event.seq);
         }
         self.trades.iter().all(|(scope, (last, _))| {
             let mut seqs = seqs.get(scope).cloned().unwrap_or_default();

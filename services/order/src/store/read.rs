@@ -26,6 +26,8 @@ pub struct Event {
     pub inbound: bool,
     pub raw_json: String,
     pub buyer_json: String,
+    /// The header that it came with or is sent with; empty when it was not signed.
+    pub authorization: String,
     pub created_at: DateTime<Utc>,
     /// What the buyer was told when this request was refused or never made.
     pub refusal: Option<Refusal>,
@@ -134,6 +136,20 @@ impl Store {
         row::order(&found)
     }
 
+    /// The newest order of a trade.
+    ///
+    /// # Errors
+    /// When there is none, or the database fails.
+    pub async fn newest_order(&self, scope: &TransactionKey) -> Result<Order, Error> {
+        let statement = sql(
+            "SELECT * FROM orders.orders WHERE bap_id = $1 AND transaction_id = $2
+             ORDER BY created_at DESC, id LIMIT 1",
+            [scope.bap.to_string().into(), scope.transaction.to_string().into()],
+        );
+        let found = self.db.query_one_raw(statement).await?;
+        row::order(&found.ok_or_else(|| Error::NoOrder(scope.transaction.to_string()))?)
+    }
+
     /// The orders of a trade, newest first.
     ///
     /// # Errors
@@ -188,12 +204,30 @@ impl Store {
                 inbound: found.try_get::<String>("", "direction")? == "INBOUND",
                 raw_json: found.try_get("", "raw_json")?,
                 buyer_json: found.try_get("", "buyer_json")?,
+                authorization: row::authorization(found)?,
                 created_at: found.try_get("", "created_at")?,
                 refusal: row::refusal(found)?,
             })
         });
         let events = events.collect::<Result<_, Error>>()?;
         Ok(EventPage { events, buyer_seq: counters.try_get("", "buyer_seq")?, more })
+    }
+
+    /// The header that a request of the buyer's side was sent with; empty when it was not signed.
+    ///
+    /// # Errors
+    /// When no such request was sent, or the database fails.
+    pub async fn sent_request(&self, scope: &TransactionKey, message: &MessageId) -> Result<String, Error> {
+        // From the newest back: what is answered was mostly sent just now.
+        let statement = sql(
+            r#"SELECT "authorization" FROM orders.events
+             WHERE bap_id = $1 AND transaction_id = $2 AND message_id = $3
+               AND direction = 'OUTBOUND' AND buyer_seq > 0
+             ORDER BY seq DESC LIMIT 1"#,
+            [scope.bap.to_string().into(), scope.transaction.to_string().into(), message.to_string().into()],
+        );
+        let found = self.db.query_one_raw(statement).await?;
+        row::authorization(&found.ok_or_else(|| Error::RequestNotFound(message.to_string()))?)
     }
 
     /// How far a trade has come for the buyer's side.

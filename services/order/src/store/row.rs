@@ -63,6 +63,8 @@ pub(crate) struct InboxRow {
     pub lease: Lease,
     pub created_at: DateTime<Utc>,
     pub traceparent: String,
+    /// Its event's; read only where it may be the same as that of what comes now.
+    pub authorization: String,
 }
 
 impl InboxRow {
@@ -92,6 +94,7 @@ impl InboxRow {
             },
             created_at: row.try_get("", "created_at")?,
             traceparent: row.try_get("", "traceparent")?,
+            authorization: authorization(row)?,
             key,
         })
     }
@@ -108,6 +111,7 @@ pub(super) struct EventRow {
     pub direction: &'static str,
     pub raw_json: String,
     pub buyer_json: String,
+    pub authorization: String,
 }
 
 impl EventRow {
@@ -122,6 +126,7 @@ impl EventRow {
             direction: "INBOUND",
             raw_json: message.body.clone(),
             buyer_json: buyer_json.to_owned(),
+            authorization: message.authorization.clone(),
         }
     }
 
@@ -142,6 +147,7 @@ impl EventRow {
             direction: "OUTBOUND",
             raw_json: message.body.clone(),
             buyer_json: buyer_json.to_owned(),
+            authorization: message.authorization.clone(),
         }
     }
 }
@@ -152,6 +158,8 @@ pub(super) struct OutboxRow {
     pub scope: TransactionKey,
     /// Its text; none while it is to be composed.
     pub event: Option<Uuid>,
+    /// The request that it answers; none when nobody asked.
+    pub request: Option<Uuid>,
     /// What the message is about that nobody asked for.
     pub order: Option<OrderId>,
     pub action: String,
@@ -189,6 +197,11 @@ pub(super) fn inbox_key(row: &QueryResult) -> Result<InboxKey, Error> {
     let sender: String = row.try_get("", "sender")?;
     let sender = ParticipantId::parse(&sender).map_err(|e| Error::impossible("inbox", &sender, e))?;
     Ok(InboxKey { sender, action: row.try_get("", "action")?, message: message_id(row)? })
+}
+
+/// An event's; empty when it has none.
+pub(super) fn authorization(row: &QueryResult) -> Result<String, Error> {
+    Ok(row.try_get::<Option<String>>("", "authorization")?.unwrap_or_default())
 }
 
 pub(super) fn refusal(row: &QueryResult) -> Result<Option<Refusal>, Error> {
@@ -241,7 +254,18 @@ fn cancellation(id: Uuid, row: &QueryResult) -> Result<Cancellation, Error> {
     Ok(Cancellation { by, from, reason: row.try_get("", "reason")? })
 }
 
-/// A row of `outbox` with its event's text, which is empty while it is to be composed.
+/// Selects these rows of `outbox`, `o`, as [`delivery`] reads them.
+pub(super) fn deliveries(rows: &str) -> String {
+    format!(
+        r#"SELECT o.*, e.raw_json, e."authorization", r."authorization" AS request_authorization
+           FROM {rows} o
+           LEFT JOIN orders.events e ON e.id = o.event_id
+           LEFT JOIN orders.events r ON r.id = o.request_event_id"#
+    )
+}
+
+/// A row of `outbox` with its event's text, which is empty while it is to be composed, and with the headers of its event
+/// and of what it answers.
 pub(super) fn delivery(row: &QueryResult) -> Result<Delivery, Error> {
     let attempts: i32 = row.try_get("", "attempts")?;
     Ok(Delivery {
@@ -253,6 +277,10 @@ pub(super) fn delivery(row: &QueryResult) -> Result<Delivery, Error> {
         body: row.try_get::<Option<String>>("", "raw_json")?.unwrap_or_default(),
         attempts: attempts.unsigned_abs(),
         traceparent: row.try_get("", "traceparent")?,
+        authorization: authorization(row)?,
+        request_authorization: row
+            .try_get::<Option<String>>("", "request_authorization")?
+            .unwrap_or_default(),
         unsolicited: None,
     })
 }

@@ -138,10 +138,14 @@ fn trades(parts: &mut Parts, loaded: &Loaded, scopes: &BTreeSet<&TransactionKey>
 fn events(parts: &mut Parts, rows: &[EventRow]) {
     parts.push_exactly(
         rows.len(),
-        "INSERT INTO orders.events (id, bap_id, transaction_id, seq, buyer_seq, message_id, action, direction,
-                                    raw_json, buyer_json)
-         SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[],
-                              $8::text[], $9::text[], $10::text[])",
+        r#"INSERT INTO orders.events (id, bap_id, transaction_id, seq, buyer_seq, message_id, action, direction,
+                                    raw_json, buyer_json, "authorization")
+         SELECT k.id, k.bap_id, k.transaction_id, k.seq, k.buyer_seq, k.message_id, k.action, k.direction,
+                k.raw_json, k.buyer_json, nullif(k.header, '')
+         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[],
+                     $8::text[], $9::text[], $10::text[], $11::text[])
+              AS k (id, bap_id, transaction_id, seq, buyer_seq, message_id, action, direction, raw_json, buyer_json,
+                    header)"#,
         [
             column(rows, |r| r.id),
             column(rows, |r| r.scope.bap.to_string()),
@@ -153,6 +157,7 @@ fn events(parts: &mut Parts, rows: &[EventRow]) {
             column(rows, |r| r.direction.to_owned()),
             column(rows, |r| r.raw_json.clone()),
             column(rows, |r| r.buyer_json.clone()),
+            column(rows, |r| r.authorization.clone()),
         ],
     );
 }

@@ -306,6 +306,7 @@ pub fn received(action: &str, transaction: &str, message: &str) -> ReceivedMessa
         transaction_id: transaction.into(),
         body: format!(r#"{{"message":"{message}"}}"#),
         traceparent: String::new(),
+        authorization: String::new(),
     }
 }
 

@@ -111,6 +111,7 @@ impl Batch {
             id: uuid_of(self.loaded.now),
             scope: order.scope.clone(),
             event: None,
+            request: None,
             order: Some(order.id),
             action: action.to_owned(),
             message,

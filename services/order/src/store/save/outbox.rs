@@ -22,17 +22,17 @@ pub(super) fn insert(parts: &mut Parts, periods: Periods, rows: &[OutboxRow]) {
         rows.len(),
         "INSERT INTO orders.outbox (id, bap_id, transaction_id, event_id, action, message_id, uri, status, due_at,
                                     expires_at, lease_gateway, lease_incarnation, lease_until, order_id,
-                                    traceparent)
+                                    traceparent, request_event_id)
          SELECT k.id, k.bap_id, k.transaction_id, nullif(k.event_id, $14), k.action, k.message_id, k.uri, 'PENDING',
                 k.due_at, nullif(k.expires_at, k.due_at), k.lease_gateway, k.lease_incarnation,
                 CASE k.lease_gateway WHEN '' THEN now()
                      ELSE greatest(k.due_at, now()) + $12 * interval '1 millisecond' END,
-                nullif(k.order_id, $14), k.traceparent
+                nullif(k.order_id, $14), k.traceparent, nullif(k.request_event_id, $14)
          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::text[],
                      $8::timestamptz[], $9::timestamptz[], $10::text[], $11::bigint[], $13::uuid[],
-                     $15::text[])
+                     $15::text[], $16::uuid[])
               AS k (id, bap_id, transaction_id, event_id, action, message_id, uri, due_at, expires_at, lease_gateway,
-                    lease_incarnation, order_id, traceparent)",
+                    lease_incarnation, order_id, traceparent, request_event_id)",
         [
             column(rows, |r| r.id),
             column(rows, |r| r.scope.bap.to_string()),
@@ -50,6 +50,7 @@ pub(super) fn insert(parts: &mut Parts, periods: Periods, rows: &[OutboxRow]) {
             column(rows, |r| r.order.map_or(Uuid::nil(), |order| order.0)),
             Uuid::nil().into(),
             column(rows, |r| r.traceparent.clone()),
+            column(rows, |r| r.request.unwrap_or_default()),
         ],
     );
 }

@@ -5,6 +5,7 @@ mod m20261125_135500_sellers_and_sync;
 mod m20261125_141500_reservations_by_status_and_age;
 mod m20261125_145000_search_at_size;
 mod m20261128_091000_offers_on_sale;
+mod m20261201_233000_what_is_published;
 
 use sea_orm_migration::prelude::*;
 
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_141500_reservations_by_status_and_age::Migration),
             Box::new(m20261125_145000_search_at_size::Migration),
             Box::new(m20261128_091000_offers_on_sale::Migration),
+            Box::new(m20261201_233000_what_is_published::Migration),
         ]
     }
 }

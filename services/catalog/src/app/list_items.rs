@@ -20,7 +20,9 @@ pub async fn list_items(
     size: PageSize,
 ) -> Result<Page<Item>, Error> {
     match ids {
-        None => Ok(Page::cut(store.list_items(of.as_ref(), &after, size).await?, size)),
+        None => {
+            Ok(Page::cut(store.list_items(of.as_ref(), &after, size).await?, size, |item| &item.published))
+        }
         Some(ids) => Ok(Page { rows: store.items(&ids, of.as_ref()).await?, next: None }),
     }
 }

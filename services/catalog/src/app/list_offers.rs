@@ -18,5 +18,7 @@ pub async fn list_offers(
     after: Place,
     size: PageSize,
 ) -> Result<Page<Listing>, Error> {
-    Ok(Page::cut(store.list_offers(of.as_ref(), &after, size).await?, size))
+    Ok(Page::cut(store.list_offers(of.as_ref(), &after, size).await?, size, |listing| {
+        &listing.offer.published
+    }))
 }

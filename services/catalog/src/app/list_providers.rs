@@ -19,7 +19,9 @@ pub async fn list_providers(
     size: PageSize,
 ) -> Result<Page<Provider>, Error> {
     match ids {
-        None => Ok(Page::cut(store.list_providers(&after, size).await?, size)),
+        None => {
+            Ok(Page::cut(store.list_providers(&after, size).await?, size, |provider| &provider.published))
+        }
         Some(ids) => Ok(Page { rows: store.providers(&ids).await?, next: None }),
     }
 }

@@ -1,8 +1,10 @@
 //! The live offers that pass a filter, page by page.
 
+use std::collections::HashSet;
+
 use crate::{
     Error,
-    domain::{Cursor, Listing, PageSize, Search, Walk},
+    domain::{Cursor, Listing, PageSize, Published, Search, Walk, fitting},
     store::{End, Stage, Store},
 };
 
@@ -33,6 +35,25 @@ impl Page {
         let next = Some(Cursor::behind(listings.last()?));
         Some(Self { listings, next })
     }
+
+    /// As many as fit into one answer with what was published of them.
+    fn fitted(mut self) -> Self {
+        let mut seen = HashSet::new();
+        let mut once = |entry: (&'static str, &str), published: &Published| {
+            if seen.insert((entry.0, entry.1.to_owned())) { published.bytes() } else { 0 }
+        };
+        let bytes = self.listings.iter().map(|Listing { offer, item, provider }| {
+            offer.published.bytes()
+                + once(("item", item.id.as_str()), &item.published)
+                + once(("provider", provider.id.as_str()), &provider.published)
+        });
+        let most = fitting(bytes);
+        if most < self.listings.len() {
+            self.listings.truncate(most);
+            self.next = self.listings.last().map(Cursor::behind);
+        }
+        self
+    }
 }
 
 /// How a walk ended.
@@ -49,6 +70,12 @@ enum Walked {
 /// # Errors
 /// When too many offers would have to be looked at to find the first, or the database fails.
 pub async fn search_catalog(store: &Store, search: &Search) -> Result<Page, Error> {
+    let mut page = find(store, search).await?;
+    store.add_published(&mut page.listings).await?;
+    Ok(page.fitted())
+}
+
+async fn find(store: &Store, search: &Search) -> Result<Page, Error> {
     let mut first_ones = Vec::new();
     for walk in search.walks() {
         match along(store, search, walk).await? {

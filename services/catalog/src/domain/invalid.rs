@@ -51,6 +51,21 @@ pub enum Invalid {
     /// A seller of ours with another BPP.
     #[error("bpp_id and bpp_uri must be empty unless origin is ORIGIN_SYNC")]
     BppOfSeller,
+    /// A seller of ours with another BPP's profile.
+    #[error("profile must be PROFILE_SEED unless origin is ORIGIN_SYNC")]
+    ProfileOfSeller,
+    /// A published text that cannot be kept.
+    #[error("{field} must be at most 65536 bytes without NUL")]
+    Published {
+        /// Which field.
+        field: &'static str,
+    },
+    /// Something of ours that a network published.
+    #[error("{field} must be empty unless origin is ORIGIN_SYNC")]
+    PublishedOfSeller {
+        /// Which field.
+        field: &'static str,
+    },
     /// A number that the enum does not have.
     #[error("{field} is {value}, which means nothing")]
     Unknown {
@@ -85,6 +100,8 @@ impl Invalid {
             Self::Energy { .. } | Self::Blocks => "INVALID_QUANTITY",
             Self::Window | Self::ProductionWindows => "INVALID_WINDOW",
             Self::BppId | Self::BppUri | Self::HalfBpp | Self::BppOfSeller => "INVALID_BPP",
+            Self::ProfileOfSeller => "INVALID_PROFILE",
+            Self::Published { .. } | Self::PublishedOfSeller { .. } => "INVALID_PUBLISHED",
             Self::Unknown { .. } => "INVALID_ENUM",
             Self::BlockNumbers => "INVALID_BLOCKS",
             Self::Lines => "INVALID_LINES",

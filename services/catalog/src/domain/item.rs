@@ -2,7 +2,7 @@
 
 use p2p_domain::{Energy, ItemId, ProviderId, TimeWindow};
 
-use super::{Counters, Invalid, Label, Origin, storable};
+use super::{Counters, Invalid, Label, Origin, Published, storable};
 
 const MOST_WINDOWS: usize = 100;
 
@@ -27,6 +27,8 @@ pub struct Item {
     pub stock: Counters,
     /// Which way it came; never changes.
     pub origin: Origin,
+    /// What a network's catalog said of it.
+    pub published: Published,
 }
 
 impl Item {

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use chrono::{DateTime, Utc};
 
 use super::{
-    Invalid, PageSize,
+    Invalid, PageSize, Published, fitting,
     opaque::{hex, unhex},
 };
 
@@ -35,10 +35,12 @@ impl Place {
 }
 
 impl<T> Page<T> {
-    /// From rows with their places: one more than the page has if more follow.
-    pub fn cut(mut rows: Vec<(Place, T)>, size: PageSize) -> Self {
-        let more = rows.len() > size.listings();
-        rows.truncate(size.listings());
+    /// From rows with their places: one more than the page has if more follow. It is shorter where so much was
+    /// published of its rows that they do not fit into one answer.
+    pub fn cut(mut rows: Vec<(Place, T)>, size: PageSize, published: impl Fn(&T) -> &Published) -> Self {
+        let most = size.listings().min(fitting(rows.iter().map(|(_, row)| published(row).bytes())));
+        let more = rows.len() > most;
+        rows.truncate(most);
         let next = rows.last().filter(|_| more).map(|(place, _)| place.clone());
         Self { rows: rows.into_iter().map(|(_, row)| row).collect(), next }
     }
@@ -92,7 +94,8 @@ mod tests {
     #[test]
     fn a_page_says_where_the_next_begins_only_when_more_follow() {
         let rows = || ["a", "b", "c"].map(|id| (place("2026-11-25T13:55:00Z", id), id)).to_vec();
-        let cut = |size| Page::cut(rows(), PageSize::new(size).unwrap());
+        let nothing = Published::default();
+        let cut = |size| Page::cut(rows(), PageSize::new(size).unwrap(), |_| &nothing);
         assert_eq!(cut(2), Page { rows: vec!["a", "b"], next: Some(place("2026-11-25T13:55:00Z", "b")) });
         assert_eq!(cut(3), Page { rows: vec!["a", "b", "c"], next: None });
     }

@@ -3,7 +3,7 @@
 use p2p_domain::{Energy, ItemId, Money, OfferId, ProviderId, TimeWindow};
 use rust_decimal::Decimal;
 
-use super::{Counters, Invalid, Label, Origin};
+use super::{Counters, Invalid, Label, Origin, Published};
 
 const PRICE_DECIMALS: u32 = 6;
 const PRICE_BELOW: i64 = 1_000_000_000_000;
@@ -59,6 +59,8 @@ pub struct Offer {
     pub origin: Origin,
     /// Taken off sale: nothing of it can be held any more, what is held can still be sold.
     pub withdrawn: bool,
+    /// What a network's catalog said of it.
+    pub published: Published,
 }
 
 impl Offer {
@@ -110,6 +112,7 @@ mod tests {
             settlement_type: Label::default(),
             origin: Origin::Seller,
             withdrawn: false,
+            published: Published::default(),
         }
     }
 

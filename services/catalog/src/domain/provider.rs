@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use p2p_domain::{ParticipantId, ProviderId};
 use url::Url;
 
-use super::{Invalid, Label, Origin};
+use super::{Invalid, Label, Origin, Published};
 
 const MOST_URI_BYTES: usize = 2_048;
 
@@ -19,6 +19,10 @@ pub struct Provider {
     pub origin: Origin,
     /// Who takes its orders; none when that is our own BPP.
     pub bpp: Option<Bpp>,
+    /// What that BPP speaks.
+    pub profile: Profile,
+    /// What a network's catalog said of it.
+    pub published: Published,
     /// When it was made; none before it is stored.
     pub created_at: Option<DateTime<Utc>>,
 }
@@ -30,6 +34,15 @@ pub struct Bpp {
     pub id: ParticipantId,
     /// Where it is reached.
     pub uri: Uri,
+}
+
+/// A profile of Beckn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// The seed's simplified JSON; ours.
+    Seed,
+    /// v2.0.0 LTS.
+    Lts,
 }
 
 /// An http or https URL of at most 2,048 printable characters, without user, query and fragment: paths are put
@@ -51,6 +64,19 @@ impl Provider {
             }
             (false, false, Origin::Seller) => Err(Invalid::BppOfSeller),
             (true, false, _) | (false, true, _) => Err(Invalid::HalfBpp),
+        }
+    }
+}
+
+impl Profile {
+    /// The profile of a provider that came this way.
+    ///
+    /// # Errors
+    /// When the provider was made here and the profile is not ours.
+    pub fn of(self, origin: Origin) -> Result<Self, Invalid> {
+        match (self, origin) {
+            (Self::Lts, Origin::Seller) => Err(Invalid::ProfileOfSeller),
+            (Self::Seed | Self::Lts, Origin::Seller | Origin::Sync) => Ok(self),
         }
     }
 }
@@ -97,6 +123,14 @@ mod tests {
         assert_eq!(bpp("b", "", Origin::Sync), Err(Invalid::HalfBpp));
         assert_eq!(bpp("", "http://b", Origin::Sync), Err(Invalid::HalfBpp));
         assert_eq!(bpp("b\n", "http://b", Origin::Sync), Err(Invalid::BppId));
+    }
+
+    #[test]
+    fn only_what_was_synced_speaks_another_profile() {
+        assert_eq!(Profile::Seed.of(Origin::Seller), Ok(Profile::Seed));
+        assert_eq!(Profile::Seed.of(Origin::Sync), Ok(Profile::Seed));
+        assert_eq!(Profile::Lts.of(Origin::Sync), Ok(Profile::Lts));
+        assert_eq!(Profile::Lts.of(Origin::Seller), Err(Invalid::ProfileOfSeller));
     }
 
     #[test]

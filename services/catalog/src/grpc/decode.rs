@@ -7,8 +7,8 @@ use p2p_proto::{
     InvalidMessage,
     catalog::{
         BlockStatus, Filter as FilterMessage, ListReservationsRequest, Origin as OriginMessage,
-        ReservationStatus, ReserveBlocksRequest, SearchCatalogRequest, StockLine, UpsertItemRequest,
-        UpsertOfferRequest, UpsertProviderRequest,
+        Profile as ProfileMessage, ReservationStatus, ReserveBlocksRequest, SearchCatalogRequest, StockLine,
+        UpsertItemRequest, UpsertOfferRequest, UpsertProviderRequest,
     },
     common, required, utc,
 };
@@ -17,7 +17,7 @@ use crate::{
     Error,
     domain::{
         Blocks, Counters, Existing, Filter, Invalid, Item, Label, Line, Offer, Origin, PageSize, Place,
-        Price, Provider, Search, Sought, Status, Wish, Word, add_up, storable,
+        Price, Profile, Provider, Published, Search, Sought, Status, Wish, Word, add_up, storable,
     },
 };
 
@@ -34,6 +34,8 @@ pub(super) fn provider(request: UpsertProviderRequest) -> Result<Provider, Error
         name: Label::parse(&provider.name, "provider.name")?.required("provider.name")?,
         origin,
         bpp: Provider::bpp(&provider.bpp_id, &provider.bpp_uri, origin)?,
+        profile: profile(provider.profile)?.of(origin)?,
+        published: Published::parse(&provider.published, origin, "provider.published")?,
         created_at: None,
     })
 }
@@ -51,12 +53,22 @@ pub(super) fn origin(value: i32, field: &'static str) -> Result<Origin, Error> {
     }
 }
 
+/// Unspecified counts as the seed's.
+fn profile(value: i32) -> Result<Profile, Error> {
+    match ProfileMessage::try_from(value) {
+        Ok(ProfileMessage::Unspecified | ProfileMessage::Seed) => Ok(Profile::Seed),
+        Ok(ProfileMessage::Lts) => Ok(Profile::Lts),
+        Err(_) => Err(Invalid::Unknown { field: "provider.profile", value }.into()),
+    }
+}
+
 pub(super) fn item(request: UpsertItemRequest) -> Result<Item, Error> {
     let item = required(request.item, "item")?;
     let source_type = Label::parse(&item.source_type, "item.source_type")?.required("item.source_type")?;
     let production =
         item.production_windows.into_iter().map(TimeWindow::try_from).collect::<Result<_, _>>()?;
     let total = energy(item.total_wh, "item.total_wh")?;
+    let origin = origin(item.origin, "item.origin")?;
     Ok(Item {
         id: id(&item.id)?,
         provider: id(&item.provider_id)?,
@@ -66,7 +78,8 @@ pub(super) fn item(request: UpsertItemRequest) -> Result<Item, Error> {
         production: Item::production(production)?,
         total,
         stock: Counters::all_free(total),
-        origin: origin(item.origin, "item.origin")?,
+        origin,
+        published: Published::parse(&item.published, origin, "item.published")?,
     })
 }
 
@@ -74,6 +87,7 @@ pub(super) fn offer(request: UpsertOfferRequest) -> Result<Offer, Error> {
     let offer = required(request.offer, "offer")?;
     let price = required(offer.price_per_kwh, "offer.price_per_kwh")?;
     let total = energy(offer.total_wh, "offer.total_wh")?;
+    let origin = origin(offer.origin, "offer.origin")?;
     Ok(Offer {
         id: id(&offer.id)?,
         item: id(&offer.item_id)?,
@@ -85,8 +99,9 @@ pub(super) fn offer(request: UpsertOfferRequest) -> Result<Offer, Error> {
         window: window(required(offer.window, "offer.window")?)?,
         pricing_model: Label::parse(&offer.pricing_model, "offer.pricing_model")?.or(PER_KWH),
         settlement_type: Label::parse(&offer.settlement_type, "offer.settlement_type")?.or(DAILY),
-        origin: origin(offer.origin, "offer.origin")?,
+        origin,
         withdrawn: false,
+        published: Published::parse(&offer.published, origin, "offer.published")?,
     })
 }
 

@@ -10,8 +10,8 @@ use p2p_proto::{
 use crate::{
     app::search_catalog::Page,
     domain::{
-        Cursor, Item, Line, Listing, Lot, Offer, Origin, Page as ListPage, Place, Provider, Reservation,
-        State, Use,
+        Cursor, Item, Line, Listing, Lot, Offer, Origin, Page as ListPage, Place, Profile, Provider,
+        Reservation, State, Use,
     },
     store::{OrderRun, Violation},
 };
@@ -25,6 +25,8 @@ pub(super) fn provider(provider: &Provider) -> message::Provider {
         bpp_id: bpp.map(|bpp| bpp.id.to_string()).unwrap_or_default(),
         bpp_uri: bpp.map(|bpp| bpp.uri.as_str().to_owned()).unwrap_or_default(),
         created_at: provider.created_at.map(timestamp),
+        profile: profile(provider.profile),
+        published: provider.published.as_str().to_owned(),
     }
 }
 
@@ -32,6 +34,14 @@ fn origin(origin: Origin) -> i32 {
     match origin {
         Origin::Seller => message::Origin::Seller,
         Origin::Sync => message::Origin::Sync,
+    }
+    .into()
+}
+
+fn profile(profile: Profile) -> i32 {
+    match profile {
+        Profile::Seed => message::Profile::Seed,
+        Profile::Lts => message::Profile::Lts,
     }
     .into()
 }
@@ -49,6 +59,7 @@ pub(super) fn item(item: &Item) -> message::Item {
         reserved_wh: item.stock.reserved.wh(),
         sold_wh: item.stock.sold.wh(),
         origin: origin(item.origin),
+        published: item.published.as_str().to_owned(),
     }
 }
 
@@ -70,6 +81,7 @@ pub(super) fn offer(listing: &Listing) -> message::Offer {
         settlement_type: offer.settlement_type.to_string(),
         origin: origin(offer.origin),
         withdrawn: offer.withdrawn,
+        published: offer.published.as_str().to_owned(),
     }
 }
 

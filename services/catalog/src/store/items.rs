@@ -13,14 +13,14 @@ use crate::{
 
 const INSERT_ITEM: &str = "
     INSERT INTO catalog_items (id, provider_id, source_type, delivery_mode, meter_id, production_windows_json,
-                               total_qty, available_qty, origin)
-    VALUES ($1, $2, $3, $4, NULLIF($5, ''), $6, $7, $8, $9)
+                               total_qty, available_qty, origin, published)
+    VALUES ($1, $2, $3, $4, NULLIF($5, ''), $6, $7, $8, $9, NULLIF($10, ''))
     ON CONFLICT (id) DO NOTHING";
 
 const UPDATE_ITEM: &str = "
     UPDATE catalog_items
     SET source_type = $2, delivery_mode = $3, meter_id = NULLIF($4, ''), production_windows_json = $5,
-        total_qty = $6, available_qty = $7, updated_at = now()
+        total_qty = $6, available_qty = $7, published = NULLIF($8, ''), updated_at = now()
     WHERE id = $1";
 
 const BY_ID: &str = "
@@ -95,6 +95,7 @@ impl Tx<'_> {
             item.total.kwh().into(),
             item.stock.available.kwh().into(),
             origin_text(item.origin).into(),
+            item.published.as_str().into(),
         ];
         Ok(self.0.execute_raw(sql(INSERT_ITEM, values)).await?.rows_affected() == 1)
     }
@@ -115,6 +116,7 @@ impl Tx<'_> {
             production_json(&item.production).into(),
             item.total.kwh().into(),
             item.stock.available.kwh().into(),
+            item.published.as_str().into(),
         ];
         self.0.execute_raw(sql(UPDATE_ITEM, values)).await?;
         Ok(())
@@ -139,6 +141,7 @@ pub(super) fn item(columns: &QueryResult, prefix: &'static str) -> Result<Item, 
         total: row.energy("total_qty")?,
         stock: row.counters()?,
         origin: row.origin()?,
+        published: row.published()?,
     })
 }
 

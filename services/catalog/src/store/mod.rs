@@ -10,6 +10,7 @@ mod offers;
 mod past;
 mod pick;
 mod providers;
+mod published;
 mod quotas;
 mod reservations;
 mod row;

@@ -15,8 +15,8 @@ use crate::{
 const INSERT: &str = "
     INSERT INTO catalog_offers (id, item_id, provider_id, source_type, price_value, currency, block_qty, max_qty,
                                 available_qty, time_window_start, time_window_end, pricing_model, settlement_type,
-                                origin)
-    SELECT $1, item.id, $3, item.source_type, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13
+                                origin, published)
+    SELECT $1, item.id, $3, item.source_type, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, NULLIF($14, '')
     FROM catalog_items item WHERE item.id = $2 FOR KEY SHARE
     ON CONFLICT (id) DO NOTHING";
 
@@ -24,8 +24,8 @@ const INSERT: &str = "
 const UPDATE: &str = "
     UPDATE catalog_offers
     SET price_value = $2, currency = $3, max_qty = $4, available_qty = $5, time_window_start = $6,
-        time_window_end = $7, past = false, pricing_model = $8, settlement_type = $9, withdrawn_at = NULL,
-        updated_at = now()
+        time_window_end = $7, past = false, pricing_model = $8, settlement_type = $9, published = NULLIF($10, ''),
+        withdrawn_at = NULL, updated_at = now()
     WHERE id = $1";
 
 const WITHDRAW: &str = "UPDATE catalog_offers SET withdrawn_at = now(), updated_at = now() WHERE id = $1";
@@ -66,6 +66,7 @@ impl Tx<'_> {
             offer.pricing_model.as_str().into(),
             offer.settlement_type.as_str().into(),
             origin_text(offer.origin).into(),
+            offer.published.as_str().into(),
         ];
         Ok(self.0.execute_raw(sql(INSERT, values)).await?.rows_affected() == 1)
     }
@@ -94,6 +95,7 @@ impl Tx<'_> {
             offer.window.end().into(),
             offer.pricing_model.as_str().into(),
             offer.settlement_type.as_str().into(),
+            offer.published.as_str().into(),
         ];
         self.0.execute_raw(sql(UPDATE, values)).await?;
         Ok(())
@@ -118,5 +120,6 @@ pub(super) fn offer(columns: &QueryResult, prefix: &'static str) -> Result<Offer
         settlement_type: row.label("settlement_type")?,
         origin: row.origin()?,
         withdrawn: row.get::<Option<DateTime<Utc>>>("withdrawn_at")?.is_some(),
+        published: row.published()?,
     })
 }

@@ -6,19 +6,20 @@ use sea_orm::{ConnectionTrait, QueryResult};
 use super::{Store, Tx, row::Row, sql};
 use crate::{
     Error,
-    domain::{Bpp, Entry, Existing, Origin, OriginFixed, PageSize, Place, Provider, Uri},
+    domain::{Bpp, Entry, Existing, Origin, OriginFixed, PageSize, Place, Profile, Provider, Uri},
 };
 
 const INSERT: &str = "
-    INSERT INTO providers (id, name, origin, bpp_id, bpp_uri)
-    VALUES ($1, $2, $3, nullif($4, ''), nullif($5, ''))";
+    INSERT INTO providers (id, name, origin, bpp_id, bpp_uri, profile, published)
+    VALUES ($1, $2, $3, nullif($4, ''), nullif($5, ''), $6, nullif($7, ''))";
 
 const OR_NOTHING: &str = "ON CONFLICT (id) DO NOTHING RETURNING *";
 
 /// Only one that came the same way.
 const OR_CHANGE: &str = "
     ON CONFLICT (id) DO UPDATE
-    SET name = excluded.name, bpp_id = excluded.bpp_id, bpp_uri = excluded.bpp_uri, updated_at = now()
+    SET name = excluded.name, bpp_id = excluded.bpp_id, bpp_uri = excluded.bpp_uri, profile = excluded.profile,
+        published = excluded.published, updated_at = now()
     WHERE providers.origin = excluded.origin
     RETURNING *";
 
@@ -45,6 +46,8 @@ impl Store {
             origin_text(new.origin).into(),
             bpp(|bpp| bpp.id.as_str()).into(),
             bpp(|bpp| bpp.uri.as_str()).into(),
+            profile_text(new.profile).into(),
+            new.published.as_str().into(),
         ];
         let written = self.db.query_one_raw(sql(&format!("{INSERT} {on_conflict}"), values)).await?;
         match (written, existing) {
@@ -97,6 +100,8 @@ pub(super) fn provider(columns: &QueryResult, prefix: &'static str) -> Result<Pr
         name: row.label("name")?,
         origin: row.origin()?,
         bpp: bpp(&row)?,
+        profile: profile(&row)?,
+        published: row.published()?,
         created_at: Some(row.get("created_at")?),
     })
 }
@@ -105,6 +110,22 @@ fn bpp(row: &Row<'_>) -> Result<Option<Bpp>, Error> {
     let Some(uri) = row.get::<Option<String>>("bpp_uri")? else { return Ok(None) };
     let uri = Uri::parse(&uri).map_err(|e| row.impossible(e))?;
     Ok(Some(Bpp { id: row.parsed("bpp_id")?, uri }))
+}
+
+fn profile(row: &Row<'_>) -> Result<Profile, Error> {
+    match row.get::<String>("profile")?.as_str() {
+        "SEED" => Ok(Profile::Seed),
+        "LTS" => Ok(Profile::Lts),
+        other => Err(row.impossible(format_args!("profile {other}"))),
+    }
+}
+
+/// Column `profile`.
+fn profile_text(profile: Profile) -> &'static str {
+    match profile {
+        Profile::Seed => "SEED",
+        Profile::Lts => "LTS",
+    }
 }
 
 /// Column `origin`.

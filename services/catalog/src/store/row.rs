@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Error,
-    domain::{Counters, Label, Origin, Place},
+    domain::{Counters, Label, Origin, Place, Published},
 };
 
 /// One table's columns of a row.
@@ -71,6 +71,12 @@ impl<'a> Row<'a> {
             "SYNC" => Ok(Origin::Sync),
             other => Err(self.impossible(format_args!("origin {other}"))),
         }
+    }
+
+    pub(super) fn published(&self) -> Result<Published, Error> {
+        let text: Option<String> = self.get("published")?;
+        let published = Published::parse(&text.unwrap_or_default(), self.origin()?, "published");
+        published.map_err(|e| self.impossible(e))
     }
 
     /// Where the row stands in lists.

@@ -13,7 +13,7 @@ use sea_orm::{ConnectionTrait, Statement, Value};
 
 use super::{
     Store,
-    listings::{COLUMNS, listing},
+    listings::{COLUMNS, FROM, UNREAD, listing},
     sql,
 };
 use crate::{
@@ -124,7 +124,9 @@ impl Stage {
         let text = format!(
             "{found}
              SELECT walk.cut, listing.* FROM walk LEFT JOIN (
-                 found CROSS JOIN LATERAL ({COLUMNS} WHERE o.id = found.id OFFSET 0) listing
+                 found CROSS JOIN LATERAL (
+                     SELECT {COLUMNS}, {UNREAD} {FROM} WHERE o.id = found.id OFFSET 0
+                 ) listing
              ) ON true
              ORDER BY found.price_value, found.id"
         );

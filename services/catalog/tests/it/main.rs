@@ -8,6 +8,7 @@ mod health;
 mod lists;
 mod model;
 mod offers;
+mod published;
 mod quotas;
 mod races;
 mod reservations;

@@ -3,7 +3,7 @@
 use futures::future::join_all;
 use p2p_proto::{
     catalog::{
-        GetBlockStatsRequest, GetOffersRequest, Item, ListOffersRequest, Offer, Origin, Provider,
+        GetBlockStatsRequest, GetOffersRequest, Item, ListOffersRequest, Offer, Origin, Profile, Provider,
         ReservationStatus, SearchCatalogRequest, SetItemQuantityRequest, UpsertItemRequest,
         UpsertOfferRequest, UpsertProviderRequest, WithdrawOfferRequest,
     },
@@ -22,6 +22,7 @@ fn synced(id: &str) -> Provider {
         origin: SYNC,
         bpp_id: "bpp.example.org".into(),
         bpp_uri: "https://bpp.example.org/beckn".into(),
+        profile: Profile::Seed.into(),
         ..Default::default()
     }
 }

@@ -3,5 +3,6 @@
 
 mod cache;
 mod database;
+mod messages;
 mod migrating;
 mod roles;

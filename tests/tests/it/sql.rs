@@ -111,8 +111,8 @@ const UNSOUND: [(&str, &str); 6] = [
         WHERE r.status IN ('HELD', 'SOLD') AND NOT EXISTS (SELECT 1 FROM orders.orders o WHERE o.id::text = r.order_id)"),
     ("an acknowledged action with more or less than one callback", "
         SELECT i.action || ' ' || i.message_id || ' has ' || count(o.id) FROM orders.inbox i
-        LEFT JOIN orders.outbox o ON o.action = 'on_' || i.action AND o.message_id = i.message_id AND o.bap_id = i.bap_id
-        WHERE i.action NOT LIKE 'on\\_%' AND i.error_code IS NULL
+        LEFT JOIN orders.outbox o ON o.action = regexp_replace(i.action, '^(.*/)?', '\\1on_') AND o.message_id = i.message_id AND o.bap_id = i.bap_id
+        WHERE i.action !~ '^(.*/)?on_[^/]*$' AND i.error_code IS NULL
         GROUP BY i.action, i.message_id HAVING count(o.id) <> 1"),
     ("an order that was sold at another price than it was quoted", "
         SELECT id::text FROM orders.orders WHERE (quote_json ->> 'price')::numeric <> total_price"),

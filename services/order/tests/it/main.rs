@@ -12,6 +12,8 @@ mod keys;
 mod mailbox;
 mod matching;
 mod ordering;
+mod publishing;
 mod quotas;
+mod signing;
 mod system;
 mod two_services;

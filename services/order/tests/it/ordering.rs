@@ -106,6 +106,25 @@ async fn an_accepted_init_goes_on_when_the_catalog_is_back() {
 }
 
 #[tokio::test]
+async fn without_an_id_the_newest_order_of_the_trade_is_read() {
+    let system = System::start().await;
+    let gateway = system.join("g").await;
+    let error = system.order("t", "").await.unwrap_err();
+    assert_eq!(p2p_proto::reason(&error).as_deref(), Some("ORDER_NOT_FOUND"), "there is none");
+    let first = system.order_in(&gateway, "t", false).await;
+    assert_eq!(system.order("t", "").await.unwrap().id, first.id);
+    let cancel = received("cancel", "t", "m-cancel");
+    let begun = system.try_cancel(&gateway, cancel.clone(), &first.id, false).await.unwrap();
+    system.finish(&gateway, &cancel, begun.change).await.unwrap();
+    assert_eq!(system.order("t", "").await.unwrap().status(), OrderStatus::Cancelled);
+    let second = made(&system.init(&gateway, received("init", "t", "m-2"), 10).await);
+    assert_ne!(second.id, first.id);
+    assert_eq!(system.order("t", "").await.unwrap().id, second.id);
+    assert_eq!(system.order("t", &first.id).await.unwrap().id, first.id);
+    assert_eq!(system.order("t-2", "").await.unwrap_err().code(), tonic::Code::NotFound);
+}
+
+#[tokio::test]
 async fn sixteen_inits_of_one_trade_at_once_make_one_order() {
     let system = System::start().await;
     let gateway = system.join("g").await;

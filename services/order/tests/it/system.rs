@@ -102,6 +102,17 @@ impl System {
         MailboxServiceClient::new(started(&self.env, &self.stop).await)
     }
 
+    /// What contradicts itself now.
+    pub async fn violations(&self) -> Vec<String> {
+        let request = CheckInvariantsRequest { quiet: Some(prost_types::Duration::default()) };
+        let checked = self.orders.clone().check_invariants(request).await.unwrap().into_inner();
+        checked.violations.into_iter().map(|found| format!("{}: {}", found.rule, found.what)).collect()
+    }
+
+    pub async fn leave(&self, gateway: &Gateway) {
+        self.mailbox.clone().leave(LeaveRequest { gateway: Some(gateway.clone()) }).await.unwrap();
+    }
+
     /// Runs a statement on its database.
     pub async fn run(&self, statement: &str) {
         let db = Database::connect(&self.database).await.unwrap();

@@ -141,13 +141,9 @@ impl Store {
     /// # Errors
     /// When there is none, or the database fails.
     pub async fn newest_order(&self, scope: &TransactionKey) -> Result<Order, Error> {
-        let statement = sql(
-            "SELECT * FROM orders.orders WHERE bap_id = $1 AND transaction_id = $2
-             ORDER BY created_at DESC, id LIMIT 1",
-            [scope.bap.to_string().into(), scope.transaction.to_string().into()],
-        );
-        let found = self.db.query_one_raw(statement).await?;
-        row::order(&found.ok_or_else(|| Error::NoOrder(scope.transaction.to_string()))?)
+        // Without a limit: with one the planner may walk all orders from the newest back.
+        let newest = self.orders(scope).await?.into_iter().next();
+        newest.ok_or_else(|| Error::NoOrder(scope.transaction.to_string()))
     }
 
     /// The orders of a trade, newest first.

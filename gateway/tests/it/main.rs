@@ -1,0 +1,6 @@
+//! Signatures beside what other programs made of the same, and the program `beckn-sign`.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod by_hand;
+mod vectors;

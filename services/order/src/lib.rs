@@ -43,6 +43,8 @@ pub async fn serve(config: Config, listener: TcpListener, stop: Stop) -> anyhow:
         transport::channel(&config.between, service, targets.clone(), deadline)
     };
     let catalog = CatalogServiceClient::new(open(Service::Catalog, &config.catalog, config.call_deadline)?);
+    // What was published of a hundred lines comes with them.
+    let catalog = catalog.max_decoding_message_size(MOST_ANSWER);
     let matching =
         MatchingServiceClient::new(open(Service::Matching, &config.matching, config.call_deadline)?);
     let (tasks, served) = (Tasks::new(), Stop::new());

@@ -5,11 +5,11 @@ use p2p_proto::order::{
     BeginCancelRequest, BeginConfirmRequest, BeginInitRequest, BeginResponse, ClaimRequest, ClaimResponse,
     ClearTransactionsRequest, ClearTransactionsResponse, ComposeRequest, ComposeResponse, FinishRequest,
     FinishResponse, GetSentRequestRequest, GetSentRequestResponse, GetTransactionRequest,
-    GetTransactionResponse, GiveUpRequest, JoinRequest, JoinResponse, LeaveRequest, LeaveResponse,
-    ListDeadRequest, ListDeadResponse, ListEventsRequest, ListEventsResponse, ListTransactionsRequest,
-    ListTransactionsResponse, MarkRequest, MarkResponse, RecordRequest, RecordResponse, RedriveRequest,
-    RedriveResponse, RenewRequest, RenewResponse, SendRequest, SendResponse, begin_response,
-    mailbox_service_server::MailboxService,
+    GetTransactionResponse, GiveUpRequest, HasReceivedRequest, HasReceivedResponse, JoinRequest,
+    JoinResponse, LeaveRequest, LeaveResponse, ListDeadRequest, ListDeadResponse, ListEventsRequest,
+    ListEventsResponse, ListTransactionsRequest, ListTransactionsResponse, MarkRequest, MarkResponse,
+    RecordRequest, RecordResponse, RedriveRequest, RedriveResponse, RenewRequest, RenewResponse, SendRequest,
+    SendResponse, begin_response, mailbox_service_server::MailboxService,
 };
 use p2p_runtime::{
     failpoint,
@@ -20,7 +20,7 @@ use tonic::{Request, Response, Status};
 use super::{decode, encode};
 use crate::{
     app::{App, Begin},
-    domain::{Intent, TransactionKey},
+    domain::{InboxKey, Intent, TransactionKey},
     store::{self, EventQuery, Marked},
 };
 
@@ -221,6 +221,19 @@ impl MailboxService for App {
         let message = decode::message(&request.message_id)?;
         let authorization = self.store.sent_request(&scope, &message).await?;
         Ok(Response::new(GetSentRequestResponse { authorization }))
+    }
+
+    async fn has_received(
+        &self,
+        request: Request<HasReceivedRequest>,
+    ) -> Result<Response<HasReceivedResponse>, Status> {
+        let HasReceivedRequest { sender, action, message_id } = request.into_inner();
+        let key = InboxKey {
+            sender: decode::participant(&sender)?,
+            action,
+            message: decode::message(&message_id)?,
+        };
+        Ok(Response::new(HasReceivedResponse { received: self.store.has_received(&key).await? }))
     }
 
     async fn clear_transactions(

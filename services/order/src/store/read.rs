@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Store, row, sql};
 use crate::{
-    domain::{Order, Refusal, TransactionKey},
+    domain::{InboxKey, Order, Refusal, TransactionKey},
     error::Error,
 };
 
@@ -224,6 +224,18 @@ impl Store {
         );
         let found = self.db.query_one_raw(statement).await?;
         row::authorization(&found.ok_or_else(|| Error::RequestNotFound(message.to_string()))?)
+    }
+
+    /// Whether a message was received before.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_received(&self, key: &InboxKey) -> Result<bool, Error> {
+        let statement = sql(
+            "SELECT 1 AS found FROM orders.inbox WHERE sender = $1 AND action = $2 AND message_id = $3",
+            [key.sender.to_string().into(), key.action.clone().into(), key.message.to_string().into()],
+        );
+        Ok(self.db.query_one_raw(statement).await?.is_some())
     }
 
     /// How far a trade has come for the buyer's side.

@@ -32,7 +32,14 @@ async fn what_is_published_is_answered_like_every_action() {
     let system = System::with([("TRANSACTIONS_PER_DAY", "1"), ("LEASE_SECONDS", "10")]).await;
     let gateway = system.join("g").await;
     let reply = || Some(outgoing("catalog/on_publish", "m-1", "{}"));
+    let received = async || {
+        let ReceivedMessage { sender, action, message_id, .. } = publish("m-1");
+        let request = HasReceivedRequest { sender, action, message_id };
+        system.mailbox.clone().has_received(request).await.unwrap().into_inner().received
+    };
+    assert!(!received().await);
     let first = record(&system, &gateway, reply()).await;
+    assert!(received().await);
     assert_eq!((first.outcome(), first.buyer_seq), (Outcome::Accepted, 0));
     let again = record(&system, &gateway, reply()).await;
     assert_eq!((again.outcome(), again.verdict), (Outcome::Replayed, first.verdict));

@@ -95,6 +95,12 @@ impl Env {
         Self(variables.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect())
     }
 
+    /// With these variables as well, for tests.
+    pub fn with<'a>(mut self, variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        self.0.extend(variables.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())));
+        self
+    }
+
     /// The variable's text, if it is set and not empty.
     pub fn optional(&self, name: &'static str) -> Option<String> {
         self.0.get(name).filter(|text| !text.is_empty()).cloned()

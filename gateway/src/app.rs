@@ -6,7 +6,15 @@ use p2p_domain::Clock;
 use p2p_runtime::{Stop, Tasks};
 
 use crate::{
-    access::Access, config::Config, exchange::Exchange, peers::Peers, services::Services,
+    access::Access,
+    config::Config,
+    exchange::{Exchange, With},
+    metrics,
+    peers::Peers,
+    registry::{Registry, through},
+    seller::publish::Publisher,
+    services::Services,
+    signed::Signatures,
     transaction::Transactions,
 };
 
@@ -26,10 +34,14 @@ pub struct Parts {
     pub services: Services,
     /// The way out.
     pub peers: Peers,
+    /// Who signed what comes in, and our own signatures.
+    pub signatures: Signatures,
     /// The buyer's states.
     pub transactions: Transactions,
     /// The path of every action.
     pub exchange: Exchange,
+    /// Publishes what our sellers have.
+    pub publisher: Publisher,
 }
 
 impl Deref for App {
@@ -51,17 +63,42 @@ impl App {
         let services = Services::new(&config)?;
         let access = Access::new(&config.access, &config.identity.own_uris, services.keys.clone());
         let peers = Peers::new(&config.identity, &config.peers, config.callback_per_peer, tasks)?;
+        let registry = Registry::new(
+            &config.signatures.registry,
+            through(peers.to_the_operators()),
+            clock.clone(),
+            tasks.clone(),
+            metrics::looked_up,
+        );
+        let signatures = Signatures::new(&config.signatures, &config.identity, registry, clock.clone());
         let bap = config.identity.bap_id.clone();
         let transactions = Transactions::start(&config.redis, services.mailbox.clone(), bap, tasks, stop)?;
-        let exchange = Exchange::new(
+        let with = With {
+            config: config.clone(),
+            clock: clock.clone(),
+            services: services.clone(),
+            peers: peers.clone(),
+            signatures: signatures.clone(),
+            transactions: transactions.clone(),
+        };
+        let exchange = Exchange::new(with, tasks, stop);
+        let publisher = Publisher::new(
             config.clone(),
             clock.clone(),
             services.clone(),
             peers.clone(),
-            transactions.clone(),
-            tasks,
-            stop,
+            signatures.clone(),
         );
-        Ok(Self(Arc::new(Parts { config, clock, access, services, peers, transactions, exchange })))
+        Ok(Self(Arc::new(Parts {
+            config,
+            clock,
+            access,
+            services,
+            peers,
+            signatures,
+            transactions,
+            exchange,
+            publisher,
+        })))
     }
 }

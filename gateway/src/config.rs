@@ -13,7 +13,14 @@ use p2p_runtime::{
     http::Connections,
 };
 
-use crate::{access, peers::PeerConfig, redis::Redis};
+use crate::{
+    access,
+    beckn::Profile,
+    peers::PeerConfig,
+    redis::Redis,
+    seller::publish::{PublishConfig, Wanted},
+    signed,
+};
 
 const CALLBACK_PER_PEER: NonZeroUsize = NonZeroUsize::new(64).expect("64 is not zero");
 
@@ -32,6 +39,15 @@ pub struct Config {
     pub identity: Identity,
     /// Who is called, and who may call.
     pub peers: PeerConfig,
+    /// What is signed, and whose signatures are believed.
+    pub signatures: signed::Config,
+    /// `BECKN_PROFILE`: in which our buyer's side asks the CDS, and our seller's side publishes; seed. Who is asked for an
+    /// order is asked in what it speaks.
+    pub profile: Profile,
+    /// `NETWORK_ID`: which network our LTS messages belong to; none.
+    pub network_id: Option<String>,
+    /// Whether and how often our sellers' catalogs are published.
+    pub publish: PublishConfig,
     /// `GATEWAY_ID`: names this gateway among those of one mailbox; host:BAP_PORT.
     pub gateway_id: String,
     /// `REDIS_URL` and `REDIS_CA_FILE`: where transaction state is cached; redis://localhost:6379.
@@ -67,7 +83,8 @@ pub struct Identity {
     pub bpp_uri: String,
     /// `CDS_URI`: who answers discover; http://127.0.0.1:{CDS_PORT}.
     pub cds_uri: String,
-    /// `OWN_URIS`: all gateways of this mailbox, separated by commas; BAP_URI, BPP_URI and CDS_URI.
+    /// `OWN_URIS`: all gateways of this mailbox, separated by commas; BAP_URI, BPP_URI, and CDS_URI unless `PUBLISH=on`
+    /// says that the CDS is elsewhere.
     pub own_uris: Vec<String>,
 }
 
@@ -80,13 +97,18 @@ impl Config {
         let host = env.value("BIND_ADDR", IpAddr::from(Ipv4Addr::LOCALHOST))?;
         let (bap_port, cds_port) = (env.value("BAP_PORT", 4000)?, env.value("CDS_PORT", 4001)?);
         let local = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let identity = Identity::from_env(env, bap_port, cds_port)?;
         Ok(Self {
             prosumer: SocketAddr::new(host, bap_port),
             cds: SocketAddr::new(host, cds_port),
             connections: Connections::from_env(env, host)?,
-            identity: Identity::from_env(env, bap_port, cds_port)?,
+            profile: env.value("BECKN_PROFILE", Profile::default())?,
+            network_id: env.optional("NETWORK_ID"),
+            publish: PublishConfig::from_env(env)?,
             peers: PeerConfig::from_env(env, host)?,
             access: access::Config::from_env(env, host)?,
+            signatures: signed::Config::from_env(env, host, &identity)?,
+            identity,
             gateway_id: env.text("GATEWAY_ID", &format!("{}:{bap_port}", env.text("HOSTNAME", "localhost"))),
             redis: Redis::from_env(env)?,
             between: Between::from_env(env)?,
@@ -108,7 +130,7 @@ impl Config {
 }
 
 impl Identity {
-    fn from_env(env: &Env, bap_port: u16, cds_port: u16) -> Result<Self, EnvError> {
+    pub(crate) fn from_env(env: &Env, bap_port: u16, cds_port: u16) -> Result<Self, EnvError> {
         let participant = |name, default: &'static str| {
             let text = env.text(name, default);
             ParticipantId::parse(&text).map_err(|e| EnvError::Invalid { name, why: e.to_string(), text })
@@ -122,7 +144,11 @@ impl Identity {
         };
         let (bap_uri, bpp_uri) = (uri("BAP_URI", bap_port)?, uri("BPP_URI", bap_port)?);
         let cds_uri = uri("CDS_URI", cds_port)?;
-        let own = env.text("OWN_URIS", &format!("{bap_uri},{bpp_uri},{cds_uri}"));
+        let ours = match Wanted::from_env(env)? {
+            Wanted::On => format!("{bap_uri},{bpp_uri}"),
+            Wanted::AsUsual | Wanted::Off => format!("{bap_uri},{bpp_uri},{cds_uri}"),
+        };
+        let own = env.text("OWN_URIS", &ours);
         Ok(Self {
             bap_id: participant("BAP_ID", "bap.p2p-trading.local")?,
             bpp_id: participant("BPP_ID", "bpp.p2p-trading.local")?,
@@ -131,5 +157,20 @@ impl Identity {
             bpp_uri,
             cds_uri,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cds_that_is_published_to_is_none_of_our_own_gateways() {
+        let own = |publish| {
+            let env = Env::of([("PUBLISH", publish), ("CDS_URI", "https://cds.example")]);
+            Identity::from_env(&env, 4000, 4001).map(|us| us.own_uris.contains(&us.cds_uri))
+        };
+        assert_eq!([own("on").unwrap(), own("off").unwrap(), own("").unwrap()], [false, true, true]);
+        assert!(own("yes").is_err());
     }
 }

@@ -20,10 +20,13 @@ mod observe;
 mod operator;
 mod peers;
 mod redis;
+mod registry;
 mod reply;
 mod router;
 mod seller;
 mod services;
+pub mod signature;
+mod signed;
 mod transaction;
 
 pub use access::Who;
@@ -64,6 +67,7 @@ pub async fn serve(config: Config, listeners: Listeners, stop: Stop) -> anyhow::
     let (prosumer, cds) = (router::prosumer(app.clone()), router::cds(app.clone()));
     app.peers.serve_own(prosumer.clone(), cds.clone());
     app.exchange.start();
+    app.publisher.start(&tasks, &stop);
     if p2p_runtime::metrics::is_on() {
         tasks.spawn(metrics::watch(app.clone(), stop.clone()));
     }

@@ -14,7 +14,7 @@ use p2p_runtime::{
 };
 use tokio::time::sleep;
 
-use crate::{access::REFUSALS, app::App, beckn::Action, health};
+use crate::{access::REFUSALS, app::App, beckn::Action, health, registry};
 
 /// Between two looks at what the gateway leans on.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -34,11 +34,47 @@ static DELIVERIES: LazyLock<Histogram<f64>> = LazyLock::new(|| {
     metrics::durations("beckn.delivery.duration", "One attempt to deliver a callback, by what it came to.")
 });
 
+static LOOKED_UP: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    let help =
+        "Signers that were looked up, by what was found of them: in memory or in the registry, or not.";
+    metrics::meter().u64_counter("beckn.registry.lookups").with_description(help).build()
+});
+
 static TURNED_AWAY: LazyLock<Counter<u64>> = LazyLock::new(|| {
     let help =
         "Requests that were not let in, by reason: too many, without the key that they need, from no peer.";
     metrics::meter().u64_counter("gateway.refusals").with_description(help).build()
 });
+
+static PUBLICATIONS: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    let help =
+        "Catalogs of our sellers that were sent to a CDS, by what it said; failed: nothing that counts.";
+    metrics::meter().u64_counter("beckn.publications").with_description(help).build()
+});
+
+/// What became of a catalog that was sent to a CDS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Publication {
+    /// The CDS took it.
+    Accepted,
+    /// The CDS refused it.
+    Refused,
+    /// There is no verdict.
+    Failed,
+}
+
+impl Publication {
+    const ALL: [Self; 3] = [Self::Accepted, Self::Refused, Self::Failed];
+
+    fn label(self) -> [KeyValue; 1] {
+        let result = match self {
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        };
+        [KeyValue::new("beckn.result", result)]
+    }
+}
 
 /// What was said to an action, noted on the answer for [`accepting`].
 #[derive(Debug, Clone, Copy)]
@@ -89,14 +125,27 @@ pub async fn accepting(action: Action, work: impl Future<Output = Response>) -> 
     answer
 }
 
+/// A signer was looked up in the registry.
+pub fn looked_up(outcome: registry::Outcome) {
+    LOOKED_UP.add(1, &[KeyValue::new("registry.outcome", outcome.as_str())]);
+}
+
 /// A request is not let in, for one of [`REFUSALS`].
 pub fn turned_away(reason: &'static str) {
     TURNED_AWAY.add(1, &[KeyValue::new("gateway.reason", reason)]);
 }
 
+/// A catalog of a seller of ours was sent to a CDS.
+pub fn published(publication: Publication) {
+    PUBLICATIONS.add(1, &publication.label());
+}
+
 /// A callback as a label; none for a request of our buyer's side.
 pub fn callback(action: &str) -> Option<&'static str> {
-    action.starts_with("on_").then(|| action.parse::<Action>().map_or(OTHER, Action::callback))
+    match Action::answered_by(action) {
+        Some(known) => Some(known.callback()),
+        None => action.starts_with("on_").then_some(OTHER),
+    }
 }
 
 /// A callback is committed and will be delivered.
@@ -140,6 +189,10 @@ fn result(mark: &DeliveryMark) -> Option<&'static str> {
 pub async fn watch(app: App, stop: Stop) {
     // A rate needs a beginning.
     REFUSALS.iter().for_each(|reason| TURNED_AWAY.add(0, &[KeyValue::new("gateway.reason", *reason)]));
+    Publication::ALL.iter().for_each(|publication| PUBLICATIONS.add(0, &publication.label()));
+    for outcome in registry::Outcome::ALL {
+        LOOKED_UP.add(0, &[KeyValue::new("registry.outcome", outcome.as_str())]);
+    }
     loop {
         let (services, redis) = tokio::join!(health::databases(&app), app.transactions.cache_answers());
         metrics::dependency("redis", redis);

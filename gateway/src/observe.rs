@@ -30,8 +30,18 @@ const LONGEST_REQUEST_ID: usize = 128;
 /// What is asked again and again by clients and orchestrators.
 const UNTRACED: [&str; 2] = ["/health", "/api/transactions"];
 /// Requests whose body says which trade they belong to.
-const OF_TRADES: [&str; 8] =
-    ["/api/", "/callbacks/", "/discover", "/select", "/init", "/confirm", "/status", "/cancel"];
+const OF_TRADES: [&str; 10] = [
+    "/api/",
+    "/callbacks/",
+    "/discover",
+    "/select",
+    "/init",
+    "/confirm",
+    "/status",
+    "/cancel",
+    "/on_",
+    "/catalog/",
+];
 
 /// A request that has arrived.
 #[derive(Debug)]

@@ -19,15 +19,17 @@ use tonic::{Code, Status};
 
 use crate::{
     access::Who,
-    beckn::{Ack, ErrorBody, code, rejection, unfit},
+    app::App,
+    beckn::{ErrorBody, Fault, Reply, code, turned_away, unfit},
     named::not_found,
     observe::current_request_id,
+    signed::Presented,
 };
 
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 /// The reason of what goes beyond a caller's quota: its sentence says which.
-const QUOTA: &str = "QUOTA_EXCEEDED";
+pub const QUOTA: &str = "QUOTA_EXCEEDED";
 
 /// A JSON text with its status.
 pub fn json_text(status: StatusCode, text: String) -> Response {
@@ -37,6 +39,21 @@ pub fn json_text(status: StatusCode, text: String) -> Response {
         response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
     }
     response
+}
+
+/// An answer of Beckn.
+pub fn reply(reply: Reply) -> Response {
+    json_text(StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), reply.text)
+}
+
+/// How what is refused before anything is asked about it is answered (beckn-network.md §2).
+pub fn status_of_fault(fault: &Fault) -> StatusCode {
+    match fault.code.split_once('_') {
+        Some(("AUT", _)) => StatusCode::UNAUTHORIZED,
+        Some(("NET", "DOWNSTREAM_UNAVAILABLE")) => StatusCode::SERVICE_UNAVAILABLE,
+        Some(("NET", "INTERNAL_ERROR")) => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::BAD_REQUEST,
+    }
 }
 
 /// A value as JSON.
@@ -90,6 +107,16 @@ impl ApiError {
         self
     }
 
+    /// Its status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Its sentence.
+    pub fn sentence(&self) -> String {
+        self.body["error"].as_str().unwrap_or_default().to_owned()
+    }
+
     /// Adds a field beside the sentence.
     pub fn with(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
         self.body[name] = value.into();
@@ -115,8 +142,8 @@ impl ApiError {
             _ => code::INVALID,
         };
         let sentence = self.body["error"].as_str().unwrap_or_default();
-        let nack = Ack::new(now, Some(ErrorBody::new(code, sentence)));
-        json_text(self.status, rejection(None, nack, current_request_id()))
+        let error = ErrorBody::new(code, sentence);
+        reply(turned_away(self.status.as_u16(), now, error, current_request_id()))
     }
 }
 
@@ -191,6 +218,26 @@ impl<S: Send + Sync> FromRequest<S> for Text {
             ApiError::bad_request(format!("the body is not UTF-8 at byte {at}"))
         })?;
         Ok(Self(text))
+    }
+}
+
+/// A Beckn message, to the byte, and what it presents to show who sent it.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// The exact text.
+    pub body: String,
+    /// Not believed yet.
+    pub presented: Presented,
+}
+
+impl FromRequest<App> for Message {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
+        let presented = Presented::of(request.headers());
+        let Text(body) =
+            Text::from_request(request, app).await.map_err(|error| error.into_nack(app.clock.now()))?;
+        Ok(Self { body, presented })
     }
 }
 

@@ -2,11 +2,12 @@
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, FromRequest, Request, State},
+    body::to_bytes,
+    extract::{DefaultBodyLimit, Request, State},
     handler::Handler,
     http::{Method, StatusCode, Uri, header},
     middleware::{self, Next},
-    response::Response,
+    response::{IntoResponse, Response},
     routing::{MethodRouter, delete, get, post, put},
 };
 
@@ -20,8 +21,9 @@ use crate::{
     bpp, cds, health,
     observe::observe,
     operator,
-    reply::{ApiError, Text, refuse, survive},
+    reply::{ApiError, Message, refuse, survive},
     seller,
+    signed::{Presented, Side},
 };
 
 /// Most bytes of a body.
@@ -124,19 +126,6 @@ async fn no_longer_than(most: usize, request: Request, next: Next) -> Result<Res
     Ok(next.run(request).await)
 }
 
-/// A Beckn message, to the byte.
-struct MessageText(String);
-
-impl FromRequest<App> for MessageText {
-    type Rejection = Response;
-
-    async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
-        let Text(text) =
-            Text::from_request(request, app).await.map_err(|error| error.into_nack(app.clock.now()))?;
-        Ok(Self(text))
-    }
-}
-
 fn prosumer_routes() -> Vec<Route> {
     vec![
         Route::get("/health", Who::Probe, health::prosumer),
@@ -172,6 +161,21 @@ fn prosumer_routes() -> Vec<Route> {
         Route::get("/seller/keys", Who::Provider, seller::keys::list),
         Route::post("/seller/keys", Who::Provider, seller::keys::create),
         Route::delete("/seller/keys/{id}", Who::Provider, seller::keys::revoke),
+        callback("/on_select", Who::Peer, Action::Select),
+        callback("/on_init", Who::Peer, Action::Init),
+        callback("/on_confirm", Who::Peer, Action::Confirm),
+        callback("/on_status", Who::Peer, Action::Status),
+        callback("/on_cancel", Who::Peer, Action::Cancel),
+        callback("/on_discover", Who::Peer, Action::Discover).with_catalog(),
+        on_publish("/catalog/on_publish", Who::Peer),
+        unbuilt("/update", Who::Peer),
+        unbuilt("/track", Who::Peer),
+        unbuilt("/rate", Who::Peer),
+        unbuilt("/support", Who::Peer),
+        unbuilt("/on_update", Who::Peer),
+        unbuilt("/on_track", Who::Peer),
+        unbuilt("/on_rate", Who::Peer),
+        unbuilt("/on_support", Who::Peer),
         callback("/callbacks/on_select", Who::Peer, Action::Select),
         callback("/callbacks/on_init", Who::Peer, Action::Init),
         callback("/callbacks/on_confirm", Who::Peer, Action::Confirm),
@@ -192,6 +196,7 @@ fn cds_routes() -> Vec<Route> {
     vec![
         Route::get("/health", Who::Probe, health::cds),
         action("/discover", Who::Peer, Action::Discover).among(Class::Cds),
+        action("/catalog/publish", Who::Peer, Action::Publish).among(Class::Cds).with_catalog(),
         Route::get("/catalog", Who::Anyone, cds::catalog),
         Route::post("/sync/provider", Who::Operator, cds::sync::provider).among(Class::Cds),
         Route::post("/sync/item", Who::Operator, cds::sync::item).among(Class::Cds),
@@ -262,16 +267,55 @@ fn serve(routes: Vec<Route>, app: App) -> Router {
 
 /// A Beckn action of the seller's side or of the CDS.
 fn action(path: &'static str, who: Who, action: Action) -> Route {
-    let serve = move |State(app): State<App>, MessageText(body): MessageText| async move {
-        bpp::accept(app, action, body).await
+    let serve = move |State(app): State<App>, message: Message| async move {
+        let presented = message.presented.clone();
+        let answer = bpp::accept(app.clone(), action, message).await;
+        sealed(&app, Side::Bpp, &presented, answer).await
     };
     Route::post(path, who, serve)
 }
 
 /// A Beckn callback to the buyer's side.
 fn callback(path: &'static str, who: Who, action: Action) -> Route {
-    let serve = move |State(app): State<App>, MessageText(body): MessageText| async move {
-        bap::callback::receive(app, action, body).await
+    let serve = move |State(app): State<App>, message: Message| async move {
+        let presented = message.presented.clone();
+        let answer = bap::callback::receive(app.clone(), action, message).await;
+        sealed(&app, Side::Bap, &presented, answer).await
     };
     Route::post(path, who, serve).among(Class::Callbacks)
+}
+
+/// What a CDS says of a catalog that our seller's side published.
+fn on_publish(path: &'static str, who: Who) -> Route {
+    let serve = async move |State(app): State<App>, message: Message| {
+        let presented = message.presented.clone();
+        let answer = bpp::on_publish(&app, message).await;
+        sealed(&app, Side::Bpp, &presented, answer).await
+    };
+    Route::post(path, who, serve).among(Class::Callbacks)
+}
+
+/// An action of Beckn that is not built here.
+fn unbuilt(path: &'static str, who: Who) -> Route {
+    let serve = async move |State(app): State<App>, message: Message| {
+        let answer = bpp::not_built(&app, path.trim_start_matches('/'), &message);
+        sealed(&app, Side::Bpp, &message.presented, answer).await
+    };
+    Route::post(path, who, serve)
+}
+
+/// The answer with our signature over its body, where we sign.
+async fn sealed(app: &App, side: Side, presented: &Presented, answer: Response) -> Response {
+    if !app.signatures.signs() {
+        return answer;
+    }
+    let (mut parts, body) = answer.into_parts();
+    // All of it is here already: our own answers are not read from anywhere.
+    let Ok(body) = to_bytes(body, usize::MAX).await else {
+        return ApiError::internal().into_response();
+    };
+    if let Some((name, value)) = app.signatures.seal(side, &body, presented) {
+        parts.headers.insert(name, value);
+    }
+    Response::from_parts(parts, body.into())
 }

@@ -20,7 +20,7 @@ use super::{
     shed::Class,
     who::{Needs, Who},
 };
-use crate::{app::App, peers::FromOurselves, reply::whole};
+use crate::{app::App, peers::FromOurselves, reply::whole, signed};
 
 const SCHEME: &str = "Bearer ";
 
@@ -32,8 +32,11 @@ pub async fn admit(app: App, who: Who, class: Option<Class>, mut request: Reques
         Ok(()) => app.access.caller(who, request.headers()).await,
         Err(refusal) => Err(refusal),
     };
-    // Nobody behind the gate needs the key, and so nobody can show it.
-    request.headers_mut().remove(header::AUTHORIZATION);
+    // Nobody behind the gate needs the key, and so nobody can show it. A peer's signature is no secret, and is looked at
+    // with the body.
+    if who != Who::Peer {
+        request.headers_mut().remove(header::AUTHORIZATION);
+    }
     match admitted {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
@@ -49,6 +52,10 @@ pub async fn work(app: App, who: Who, class: Class, request: Request, next: Next
         Ok(request) => request,
         Err(error) => return error.answer(who, app.clock.now()),
     };
+    if who == Who::Peer {
+        // Who waits for the registry is not at work: afterwards it is remembered what that says.
+        app.signatures.look_up(&signed::Presented::of(request.headers())).await;
+    }
     match app.access.rooms.enter(class).await {
         Some(place) => place.hold(next.run(request)).await,
         None => Refusal::Overload.answer(who, app.clock.now()),

@@ -5,14 +5,14 @@ use serde::Deserialize;
 
 use super::{
     callback::BuyerParts,
-    confirm::{Named, UNKNOWN, order_id},
-    request::{Build, Outgoing, known_id, raw},
+    confirm::{Named, UNKNOWN, order_id, ordered},
+    request::{Build, Outgoing, known_id},
     status::seller,
 };
 use crate::{
     access::Buyer,
     app::App,
-    beckn::{Action, seed::request::Cancel as Message},
+    beckn::{Action, Wanted, seed::request::unfit_reason},
     reply::{ApiError, JsonBody},
     transaction::Loaded,
 };
@@ -41,14 +41,13 @@ impl Build for Cancel {
 
     async fn build(&self, app: &App, state: &Loaded) -> Result<(Outgoing, Named), ApiError> {
         let order_id = order_id(state, self.order_id.as_deref())?;
-        let message = Message { order_id: order_id.clone(), reason: self.reason.clone() };
-        if let Some(why) = message.unfit() {
+        if let Some(why) = self.reason.as_deref().and_then(unfit_reason) {
             return Err(ApiError::bad_request(why));
         }
-        let message = raw(&message)?;
+        let wanted = Wanted::Cancel(ordered(state, order_id.clone()), self.reason.clone());
         let parts = BuyerParts::default();
         Ok((
-            Outgoing { action: Action::Cancel, seller: Some(seller(app, state)), message, parts },
+            Outgoing { action: Action::Cancel, seller: Some(seller(app, state)), wanted, parts },
             Named { order_id },
         ))
     }

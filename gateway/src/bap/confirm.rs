@@ -2,21 +2,19 @@
 
 use axum::{extract::State, response::Response};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::{
     callback::BuyerParts,
-    request::{Build, Outgoing, known_id, raw},
+    request::{Build, Outgoing, known_id},
     status::seller,
 };
 use crate::{
     access::Buyer,
     app::App,
-    beckn::{
-        Action,
-        seed::request::{Confirm as Message, OrderRef},
-    },
+    beckn::{Action, Ordered, Wanted},
     reply::{ApiError, JsonBody},
-    transaction::Loaded,
+    transaction::{Loaded, Part},
 };
 
 pub(super) use crate::named::NO_TRANSACTION as UNKNOWN;
@@ -43,6 +41,13 @@ pub(super) fn order_id(state: &Loaded, named: Option<&str>) -> Result<String, Ap
     id.ok_or_else(|| ApiError::bad_request(NO_ORDER))
 }
 
+/// An order with what the state says of it; of one that it does not know, the id alone.
+pub(super) fn ordered(state: &Loaded, order_id: String) -> Ordered {
+    let known = state.head().and_then(|head| head.order.as_ref()).filter(|order| order.id == order_id);
+    let text = known.and_then(|_| state.part(Part::Order)).map(str::to_owned);
+    Ordered { order_id, order: text.and_then(|text| RawValue::from_string(text).ok()) }
+}
+
 /// Buys the order; the answer comes as on_confirm.
 pub async fn confirm(
     State(app): State<App>,
@@ -59,10 +64,10 @@ impl Build for Confirm {
 
     async fn build(&self, app: &App, state: &Loaded) -> Result<(Outgoing, Named), ApiError> {
         let id = order_id(state, self.order_id.as_deref())?;
-        let message = raw(&Message { order: OrderRef { id: id.clone() } })?;
+        let wanted = Wanted::Confirm(ordered(state, id.clone()));
         let parts = BuyerParts::default();
         Ok((
-            Outgoing { action: Action::Confirm, seller: Some(seller(app, state)), message, parts },
+            Outgoing { action: Action::Confirm, seller: Some(seller(app, state)), wanted, parts },
             Named { order_id: id },
         ))
     }

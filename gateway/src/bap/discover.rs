@@ -13,7 +13,7 @@ use crate::{
     access::Buyer,
     app::App,
     beckn::{
-        Action, Number,
+        Action, Number, Wanted,
         seed::{catalog::Window, request},
     },
     named::NO_TRANSACTION,
@@ -64,8 +64,8 @@ impl Build for Discover {
 
     async fn build(&self, _app: &App, _state: &Loaded) -> Result<(Outgoing, NothingElse), ApiError> {
         let parts = BuyerParts { discovery_criteria: Some(raw(self)?), ..BuyerParts::default() };
-        let message = raw(&message(self)?)?;
-        Ok((Outgoing { action: Action::Discover, seller: None, message, parts }, NothingElse {}))
+        let wanted = Wanted::Discover(Box::new(message(self)?));
+        Ok((Outgoing { action: Action::Discover, seller: None, wanted, parts }, NothingElse {}))
     }
 }
 

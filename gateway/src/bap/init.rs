@@ -1,23 +1,18 @@
 //! `POST /api/init`.
 
 use axum::{extract::State, response::Response};
-use p2p_domain::ProviderId;
+use p2p_domain::{Energy, ProviderId};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::{
     callback::BuyerParts,
-    request::{Build, NothingElse, Outgoing, known_id, raw},
+    request::{Build, NothingElse, Outgoing, known_id},
 };
 use crate::{
     access::Buyer,
     app::App,
-    beckn::{
-        Action, Number,
-        seed::{
-            received::Offered,
-            request::{ProviderRef, SendInit, SendInitOrder, SendLine},
-        },
-    },
+    beckn::{Action, Number, Selection, Wanted, seed::received::Offered},
     reply::{ApiError, JsonBody},
     transaction::{Loaded, Part},
 };
@@ -60,14 +55,17 @@ impl Build for Init {
 
 fn order(state: &Loaded) -> Result<Outgoing, ApiError> {
     let not_selected = || ApiError::bad_request(NOT_SELECTED);
-    let (offer, quantity) =
+    let (text, quantity) =
         state.part(Part::Offer).zip(state.part(Part::Quantity)).ok_or_else(not_selected)?;
-    let offer: Selected = serde_json::from_str(offer).map_err(|_unreadable| not_selected())?;
+    let offer: Selected = serde_json::from_str(text).map_err(|_unreadable| not_selected())?;
     let quantity: Number = serde_json::from_str(quantity).map_err(|_unreadable| not_selected())?;
-    let id = ProviderId::parse(&offer.offered.provider_id).map_err(|_no_id| not_selected())?;
     let seller = offer.offered.seller().map_err(|_no_id| not_selected())?;
-    let line = SendLine { item_id: offer.item_id, offer_id: offer.id, quantity };
-    let order = SendInitOrder { items: [line], provider: ProviderRef { id } };
-    let message = raw(&SendInit { order })?;
-    Ok(Outgoing { action: Action::Init, seller: Some(seller), message, parts: BuyerParts::default() })
+    let wanted = Wanted::Init(Selection {
+        offer: RawValue::from_string(text.to_owned()).map_err(|_unreadable| not_selected())?,
+        offer_id: offer.id,
+        item_id: offer.item_id,
+        provider_id: ProviderId::parse(&offer.offered.provider_id).map_err(|_no_id| not_selected())?,
+        quantity: Energy::from_kwh(quantity.0).map_err(|_no_quantity| not_selected())?,
+    });
+    Ok(Outgoing { action: Action::Init, seller: Some(seller), wanted, parts: BuyerParts::default() })
 }

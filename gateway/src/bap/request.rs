@@ -1,6 +1,7 @@
 //! Makes a Beckn request for a client: stores it, tells the buyer's state, sends it, and passes the answer on.
 
 use axum::{http::StatusCode, response::Response};
+use chrono::{DateTime, Utc};
 use p2p_domain::TransactionId;
 use p2p_proto::order::{OutgoingMessage, SendRequest};
 use p2p_runtime::{
@@ -14,11 +15,12 @@ use super::callback::BuyerParts;
 use crate::{
     access::{Buyer, busy_peer},
     app::App,
-    beckn::{Action, Context, PeerAnswer},
-    exchange::Sent,
+    beckn::{self, Action, Context, ErrorBody, PeerAnswer, Profile, Wanted, code, seed},
+    exchange::{NO_CALLBACK, Sent, says_no_callback},
     observe::in_trade,
     peers::{Answered, PeerError},
     reply::{ApiError, json},
+    signed::Side,
     transaction::{Loaded, Message, Seller, Step, Way},
 };
 
@@ -30,8 +32,8 @@ pub(super) struct Outgoing {
     pub action: Action,
     /// The seller; none for the CDS.
     pub seller: Option<Seller>,
-    /// `message`.
-    pub message: Box<RawValue>,
+    /// What is asked for.
+    pub wanted: Wanted,
     /// What it adds to the buyer's state.
     pub parts: BuyerParts,
 }
@@ -59,13 +61,6 @@ enum Made {
 /// Nothing but the acknowledgement.
 #[derive(Debug, Serialize)]
 pub(super) struct NothingElse {}
-
-/// A Beckn message that we send.
-#[derive(Serialize)]
-struct Request<'a> {
-    context: &'a Context,
-    message: &'a RawValue,
-}
 
 /// What a client asked for, as a request can be built of it on the buyer's state.
 pub(super) trait Build: Sync {
@@ -167,9 +162,12 @@ impl App {
             .map(|seller| (&seller.bpp_id, seller.bpp_uri.as_deref().unwrap_or(us.bpp_uri.as_str())));
         let now = self.clock.now();
         outgoing.parts.at = Some(now);
-        let context =
-            Context::request(outgoing.action, now, transaction.clone(), (&us.bap_id, &us.bap_uri), bpp);
-        let body = raw(&Request { context: &context, message: &outgoing.message })?.get().to_owned();
+        let profile = outgoing.seller.as_ref().map_or(self.config.profile, |seller| seller.profile);
+        let network = self.config.network_id.clone();
+        let bap = (&us.bap_id, us.bap_uri.as_str());
+        let context = Context::request(profile, outgoing.action, now, transaction.clone(), bap, bpp, network);
+        let body = beckn::request(&context, &outgoing.wanted).map_err(ApiError::bad_request)?;
+        let authorization = self.signatures.sign_request(Side::Bap, &body, now).unwrap_or_default();
         let base = bpp.map_or(us.cds_uri.as_str(), |(_, uri)| uri);
         let uri = format!("{}/{}", base.trim_end_matches('/'), outgoing.action);
         let turn = self.peers.turn(&uri, self.access.may_wait_for_a_peer()).ok_or_else(busy_peer)?;
@@ -185,7 +183,7 @@ impl App {
                 delay: None,
                 lifetime: context.ttl.and_then(|ttl| ttl.0.try_into().ok()),
                 traceparent: trace::traceparent(),
-                authorization: String::new(),
+                authorization: authorization.clone(),
             }),
             buyer_json: raw(&outgoing.parts)?.get().to_owned(),
             seen_buyer_seq: state.buyer_seq(),
@@ -212,11 +210,37 @@ impl App {
             uri,
             body,
             attempts: 0,
+            authorization,
+            answers: String::new(),
         };
         let message_id = sent.message_id.clone();
-        let ack = acknowledgement(self.exchange.make_request(sent, turn).await)?;
+        let answered = self.exchange.make_request(sent, turn).await;
+        let no_callback = answered.as_ref().is_ok_and(|answer| says_no_callback(answer.status));
+        let ack = acknowledgement(answered)?;
+        let ack = match profile {
+            Profile::Seed => ack,
+            Profile::Lts => in_the_seeds_words(&context, &ack, no_callback, self.clock.now())?,
+        };
         Ok(Made::Answered(message_id, ack))
     }
+}
+
+/// A peer's acknowledgement as a client of the seed profile knows it.
+fn in_the_seeds_words(
+    context: &Context,
+    ack: &RawValue,
+    no_callback: bool,
+    now: DateTime<Utc>,
+) -> Result<Box<RawValue>, ApiError> {
+    let error = match PeerAnswer::read(ack.get().as_bytes()) {
+        Some(PeerAnswer::Nack(error)) => Some(beckn::in_the_seeds_codes(&error)),
+        // As the state is told (see `exchange::deliver`).
+        Some(PeerAnswer::Ack) if no_callback => Some(ErrorBody::new(code::INVALID, NO_CALLBACK)),
+        Some(PeerAnswer::Ack) | None => None,
+    };
+    let context = raw(&seed::context::Wire::from(context))?;
+    let text = seed::ack::written(Some(&context), seed::Ack::new(now, error), None);
+    RawValue::from_string(text).map_err(|_never| ApiError::internal())
 }
 
 /// The peer's acknowledgement, or what is said to the client without one.

@@ -1,7 +1,7 @@
 //! `POST /api/select`: by hand, or the best match.
 
 use axum::{extract::State, response::Response};
-use p2p_domain::Energy;
+use p2p_domain::{Energy, ProviderId};
 use p2p_proto::matching::Trade;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -16,12 +16,8 @@ use crate::{
     access::Buyer,
     app::App,
     beckn::{
-        Action, Number, quantity,
-        seed::{
-            catalog::Price,
-            received::ReceivedCatalog,
-            request::{SendLine, SendSelect},
-        },
+        Action, Number, Selection, Wanted, quantity,
+        seed::{catalog::Price, received::ReceivedCatalog},
     },
     reply::{ApiError, JsonBody},
     transaction::{Loaded, Part},
@@ -143,13 +139,19 @@ fn selection(
     matching: Option<(Matching, Box<RawValue>)>,
 ) -> Result<(Outgoing, Chosen), ApiError> {
     let seller = offer.offered.seller().map_err(|e| ApiError::bad_request(e.to_string()))?;
-    let line =
-        SendLine { item_id: (*item_id).to_owned(), offer_id: offer.id.clone(), quantity: quantity.into() };
+    let provider_id = ProviderId::parse(&offer.offered.provider_id);
+    let wanted = Wanted::Select(Selection {
+        offer: (*text).to_owned(),
+        offer_id: offer.id.clone(),
+        item_id: (*item_id).to_owned(),
+        provider_id: provider_id.map_err(|e| ApiError::bad_request(e.to_string()))?,
+        quantity,
+    });
     let (matching, results) = matching.unzip();
     let outgoing = Outgoing {
         action: Action::Select,
         seller: Some(seller),
-        message: raw(&SendSelect { items: [line] })?,
+        wanted,
         parts: BuyerParts {
             selected_offer: Some((*text).to_owned()),
             selected_quantity: Some(raw(&Number::from(quantity))?),

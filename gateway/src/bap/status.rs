@@ -5,16 +5,13 @@ use serde::Deserialize;
 
 use super::{
     callback::BuyerParts,
-    confirm::UNKNOWN,
-    request::{Build, NothingElse, Outgoing, known_id, raw},
+    confirm::{UNKNOWN, ordered},
+    request::{Build, NothingElse, Outgoing, known_id},
 };
 use crate::{
     access::Buyer,
     app::App,
-    beckn::{
-        Action,
-        seed::{received::Offered, request::Status as Message},
-    },
+    beckn::{Action, Profile, Wanted, seed::received::Offered},
     reply::{ApiError, JsonBody},
     transaction::{Loaded, Part, Seller},
 };
@@ -45,10 +42,10 @@ impl Build for Status {
         let named = self.order_id.clone().filter(|id| !id.is_empty());
         // Without an order there is nothing to ask for; the seller says so.
         let order_id = named.or_else(|| Some(head.order.as_ref()?.id.clone())).unwrap_or_default();
-        let message = raw(&Message { order_id })?;
+        let wanted = Wanted::Status(ordered(state, order_id));
         let parts = BuyerParts::default();
         Ok((
-            Outgoing { action: Action::Status, seller: Some(seller(app, state)), message, parts },
+            Outgoing { action: Action::Status, seller: Some(seller(app, state)), wanted, parts },
             NothingElse {},
         ))
     }
@@ -61,7 +58,9 @@ pub(super) fn seller(app: &App, state: &Loaded) -> Seller {
         let offer = serde_json::from_str::<Offered>(state.part(Part::Offer)?).ok()?;
         offer.seller().ok()
     };
-    took_it
-        .or_else(selected)
-        .unwrap_or_else(|| Seller { bpp_id: app.config.identity.bpp_id.clone(), bpp_uri: None })
+    took_it.or_else(selected).unwrap_or_else(|| Seller {
+        bpp_id: app.config.identity.bpp_id.clone(),
+        bpp_uri: None,
+        profile: Profile::Seed,
+    })
 }

@@ -1,50 +1,74 @@
 //! What is answered at once, and how the answers of peers are understood.
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{ErrorBody, instant};
+use super::{Action, Context, ErrorBody, Invalid, Profile, code, lts, seed};
 
-/// `ack` of the seed profile.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Ack {
-    ack_status: &'static str,
-    timestamp: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<ErrorBody>,
+/// An answer: an HTTP status and a JSON text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// The body.
+    pub text: String,
 }
 
-impl Ack {
-    /// ACK, or NACK with an error.
-    pub fn new(at: DateTime<Utc>, error: Option<ErrorBody>) -> Self {
-        let ack_status = if error.is_some() { "NACK" } else { "ACK" };
-        Self { ack_status, timestamp: instant(at), error }
+/// The answer to a message that is stored, by its verdict. The same arguments give the same bytes.
+pub fn acknowledgement(
+    context: &Context,
+    raw_context: &RawValue,
+    at: DateTime<Utc>,
+    refusal: Option<&ErrorBody>,
+) -> Reply {
+    match context.profile {
+        Profile::Seed => {
+            let text = seed::ack::written(Some(raw_context), seed::Ack::new(at, refusal.cloned()), None);
+            Reply { status: 200, text }
+        }
+        Profile::Lts => {
+            let action = context.action.parse::<Action>().ok();
+            lts::reply::verdict(context.message_id.as_str(), action, refusal)
+        }
     }
 }
 
-#[derive(Serialize)]
-struct Answer<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    context: Option<&'a RawValue>,
-    ack: Ack,
-    #[serde(skip_serializing_if = "Option::is_none")]
+/// The answer to a message that is not stored. `status` is what happened, as HTTP says it.
+pub fn rejection(
+    invalid: &Invalid,
+    status: u16,
+    at: DateTime<Utc>,
+    error: ErrorBody,
     request_id: Option<String>,
+) -> Reply {
+    let context = invalid.context.as_deref();
+    match invalid.profile {
+        Profile::Seed => {
+            let text = seed::ack::written(context, seed::Ack::new(at, Some(error)), request_id);
+            Reply { status, text }
+        }
+        Profile::Lts => lts::reply::rejection(context, status, &invalid.fault, request_id),
+    }
 }
 
-/// The answer to a message, its context echoed to the letter. The same arguments give the same bytes.
-pub fn acknowledgement(context: Option<&RawValue>, ack: Ack) -> String {
-    written(&Answer { context, ack, request_id: None })
+/// The answer to a callback that was heard, in the LTS profile.
+pub fn heard(context: &Context) -> Reply {
+    lts::reply::verdict(context.message_id.as_str(), None, None)
 }
 
-/// The answer to a message that is not stored, which names the request instead.
-pub fn rejection(context: Option<&RawValue>, ack: Ack, request_id: Option<String>) -> String {
-    written(&Answer { context, ack, request_id })
+/// The answer to what nobody has read.
+pub fn turned_away(status: u16, at: DateTime<Utc>, error: ErrorBody, request_id: Option<String>) -> Reply {
+    Reply { status, text: seed::ack::written(None, seed::Ack::new(at, Some(error)), request_id) }
 }
 
-fn written(answer: &Answer<'_>) -> String {
-    // Strings and a raw value: nothing here can fail to be written.
-    serde_json::to_string(answer).unwrap_or_default()
+/// The code of the seed profile for a fault.
+pub fn seed_code(fault: &lts::error::Fault) -> &'static str {
+    match fault.code.split_once('_') {
+        Some(("AUT", _)) => code::UNAUTHORIZED,
+        Some(("NET", _)) => code::INTERNAL,
+        _ => code::INVALID,
+    }
 }
 
 /// A peer's synchronous answer, of whichever known shape: `ack.ack_status`, `message.ack.status`,
@@ -116,18 +140,6 @@ impl Loose {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_acknowledgement_echoes_the_context_to_the_letter() {
-        let context: &RawValue = serde_json::from_str(r#"{"b" : 1,"a":2}"#).unwrap();
-        let at = "2026-11-22T00:00:00Z".parse().unwrap();
-        assert_eq!(
-            acknowledgement(Some(context), Ack::new(at, None)),
-            r#"{"context":{"b" : 1,"a":2},"ack":{"ack_status":"ACK","timestamp":"2026-11-22T00:00:00.000Z"}}"#
-        );
-        let nack = acknowledgement(Some(context), Ack::new(at, Some(ErrorBody::new("40001", "no"))));
-        assert!(nack.ends_with(r#""error":{"code":"40001","message":"no"}}}"#), "{nack}");
-    }
 
     #[test]
     fn answers_of_all_known_shapes_are_understood() {

@@ -1,82 +1,24 @@
-//! The context of the seed profile (seed.md, "Beckn Compliance").
+//! The context of a message, whichever profile it is written in.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use p2p_domain::{MessageId, ParticipantId, TransactionId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-const DOMAIN: &str = "energy:trading:p2p";
-const VERSION: &str = "2.0.0";
-const TTL: Ttl = Ttl(Duration::from_secs(30));
+use super::{Action, Profile};
 
-/// An instant as the profile writes it: UTC, milliseconds, `Z`.
+/// Version 2.0.0, of both profiles.
+pub const VERSION: &str = "2.0.0";
+const TTL: Ttl = Ttl(Duration::from_secs(30));
+/// on_discover and on_select are of no use an hour after the ttl of what they answer.
+pub const USEFUL_AFTER_TTL: Duration = Duration::from_secs(60 * 60);
+/// What has become of an order is of use as long as it is told: attempts to deliver it go on for hours.
+const TTL_OF_ORDERS: Ttl = Ttl(Duration::from_secs(24 * 60 * 60));
+
+/// An instant as the profiles write it: UTC, milliseconds, `Z`.
 pub fn instant(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
-}
-
-/// A request; its callback is `on_` and the same word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Action {
-    /// Find offers.
-    Discover,
-    /// Ask for a price.
-    Select,
-    /// Make an order.
-    Init,
-    /// Buy it.
-    Confirm,
-    /// Ask how it is.
-    Status,
-    /// Give it up.
-    Cancel,
-}
-
-impl Action {
-    /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Discover, Self::Select, Self::Init, Self::Confirm, Self::Status, Self::Cancel];
-
-    /// The word of the request.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Discover => "discover",
-            Self::Select => "select",
-            Self::Init => "init",
-            Self::Confirm => "confirm",
-            Self::Status => "status",
-            Self::Cancel => "cancel",
-        }
-    }
-
-    /// The word of the callback.
-    pub fn callback(self) -> &'static str {
-        match self {
-            Self::Discover => "on_discover",
-            Self::Select => "on_select",
-            Self::Init => "on_init",
-            Self::Confirm => "on_confirm",
-            Self::Status => "on_status",
-            Self::Cancel => "on_cancel",
-        }
-    }
-}
-
-impl FromStr for Action {
-    type Err = ();
-
-    /// By the word of the request or of the callback.
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let word = text.strip_prefix("on_").unwrap_or(text);
-        Self::ALL.into_iter().find(|action| action.as_str() == word).ok_or(())
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }
 
 /// How long a message is of use: an ISO 8601 duration.
@@ -92,44 +34,57 @@ impl Serialize for Ttl {
 impl<'de> Deserialize<'de> for Ttl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        let bad = || D::Error::custom("ttl must be an ISO 8601 duration such as PT30S");
-        let span: jiff::Span = text.parse().map_err(|_e: jiff::Error| bad())?;
-        let duration = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_e| bad())?;
-        Duration::try_from(duration).map(Self).map_err(|_negative| bad())
+        duration(&text)
+            .map(Self)
+            .ok_or_else(|| D::Error::custom("ttl must be an ISO 8601 duration such as PT30S"))
     }
 }
 
+/// An ISO 8601 duration, a day being 24 hours.
+pub fn duration(text: &str) -> Option<Duration> {
+    let span: jiff::Span = text.parse().ok()?;
+    let duration = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()?;
+    Duration::try_from(duration).ok()
+}
+
 /// The context of a message.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Context {
-    /// energy:trading:p2p.
-    #[serde(default = "domain")]
-    pub domain: String,
-    /// 2.0.0.
-    #[serde(default = "version")]
-    pub version: String,
+    /// In which it is written, and in which it is answered.
+    pub profile: Profile,
     /// select, on_select, ...
     pub action: String,
-    /// When it was written; must parse, is not enforced.
-    #[serde(default, serialize_with = "write_instant")]
+    /// When it was written. Enforced together with `ttl` in the LTS profile only.
     pub timestamp: DateTime<Utc>,
     /// Lives through a request and its callback.
     pub message_id: MessageId,
     /// The trade.
     pub transaction_id: TransactionId,
-    /// The buyer's side.
+    /// The buyer's side. Of a publication, which has none: who publishes.
     pub bap_id: ParticipantId,
     /// Where its callbacks go.
     pub bap_uri: String,
-    /// The seller's side: in this profile the provider.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The seller's side: in the seed profile the provider.
     pub bpp_id: Option<ParticipantId>,
     /// Where its actions go.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bpp_uri: Option<String>,
-    /// How long it is of use; must parse, is not enforced.
-    #[serde(default)]
+    /// How long it is of use.
     pub ttl: Option<Ttl>,
+    /// What else the profile says.
+    pub carried: Carried,
+}
+
+/// What else a context says; carried into the callback.
+#[derive(Debug, Clone, Default)]
+pub struct Carried {
+    /// `domain`.
+    pub domain: Option<String>,
+    /// `version`, in the seed profile.
+    pub version: Option<String>,
+    /// `networkId`: the network that the trade belongs to.
+    pub network_id: Option<String>,
+    /// `schemaContext`: JSON-LD contexts of what is said.
+    pub schema_context: Vec<String>,
 }
 
 /// A BPP.
@@ -139,32 +94,28 @@ pub struct Seller {
     pub bpp_id: ParticipantId,
     /// Where it is reached; none: with us.
     pub bpp_uri: Option<String>,
+    /// What it speaks.
+    #[serde(default, skip_serializing_if = "is_seed")]
+    pub profile: Profile,
 }
 
-fn domain() -> String {
-    DOMAIN.into()
-}
-
-fn version() -> String {
-    VERSION.into()
-}
-
-fn write_instant<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&instant(*at))
+fn is_seed(profile: &Profile) -> bool {
+    *profile == Profile::Seed
 }
 
 impl Context {
     /// Of a request that our buyer's side makes.
     pub fn request(
+        profile: Profile,
         action: Action,
         at: DateTime<Utc>,
         transaction_id: TransactionId,
         bap: (&ParticipantId, &str),
         bpp: Option<(&ParticipantId, &str)>,
+        network_id: Option<String>,
     ) -> Self {
         Self {
-            domain: domain(),
-            version: version(),
+            profile,
             action: action.as_str().into(),
             timestamp: at,
             message_id: MessageId::new(at),
@@ -174,6 +125,7 @@ impl Context {
             bpp_id: bpp.map(|bpp| bpp.0.clone()),
             bpp_uri: bpp.map(|bpp| bpp.1.into()),
             ttl: Some(TTL),
+            carried: Carried { network_id, ..Carried::default() },
         }
     }
 
@@ -182,48 +134,37 @@ impl Context {
         let mut context = self.clone();
         context.action = action.callback().into();
         context.timestamp = at;
-        context.ttl = self.ttl.or(Some(TTL));
+        context.ttl = match (self.profile, action) {
+            (Profile::Seed, _) => self.ttl.or(Some(TTL)),
+            // Enforced there: it is of use as long as it is delivered.
+            (Profile::Lts, Action::Discover | Action::Select) => {
+                let asked = self.ttl.unwrap_or(TTL).0;
+                Some(Ttl(asked.saturating_add(USEFUL_AFTER_TTL)))
+            }
+            (Profile::Lts, _) => Some(TTL_OF_ORDERS),
+        };
         if let Some((id, uri)) = bpp {
             context.bpp_id.get_or_insert_with(|| id.clone());
             context.bpp_uri.get_or_insert_with(|| uri.into());
         }
         context
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const REQUEST: &str = r#"{"domain":"energy:trading:p2p","version":"2.0.0","action":"select",
-        "timestamp":"2026-11-22T00:00:00.000Z","message_id":"m-1","transaction_id":"t-1","bap_id":"bap",
-        "bap_uri":"http://127.0.0.1:4000","ttl":"PT30S","unknown":1}"#;
-
-    #[test]
-    fn a_callback_keeps_the_ids_and_names_the_seller() {
-        let request: Context = serde_json::from_str(REQUEST).unwrap();
-        let seller = ParticipantId::parse("provider-1").unwrap();
-        let at = "2026-11-22T00:00:01.500Z".parse().unwrap();
-        let callback = request.callback(Action::Select, at, Some((&seller, "http://127.0.0.1:4000")));
-        let json = serde_json::to_value(&callback).unwrap();
-        assert_eq!(json["action"], "on_select");
-        assert_eq!(json["message_id"], "m-1");
-        assert_eq!(json["timestamp"], "2026-11-22T00:00:01.500Z");
-        assert_eq!(json["bpp_id"], "provider-1");
-        assert_eq!(json["ttl"], "PT30S");
+    /// Where a callback with this context goes.
+    pub fn callback_uri(&self) -> String {
+        let base = match (self.is_publication(), &self.bpp_uri) {
+            (true, Some(bpp_uri)) => bpp_uri,
+            _ => &self.bap_uri,
+        };
+        let base = base.trim_end_matches('/');
+        match self.profile {
+            Profile::Seed => format!("{base}/callbacks/{}", self.action),
+            Profile::Lts => format!("{base}/{}", self.action),
+        }
     }
 
-    #[test]
-    fn a_context_without_ids_or_with_an_unreadable_ttl_or_timestamp_is_refused() {
-        for (find, replace) in [
-            ("\"message_id\":\"m-1\",", ""),
-            ("\"t-1\"", "\"\""),
-            ("PT30S", "soon"),
-            ("2026-11-22T00:00:00.000Z", "yesterday"),
-            ("\"bap\"", "7"),
-        ] {
-            let text = REQUEST.replace(find, replace);
-            assert!(serde_json::from_str::<Context>(&text).is_err(), "{find} -> {replace}");
-        }
+    /// Whether it is of a publication or of the answer to one: between a BPP and a CDS, without a buyer.
+    pub fn is_publication(&self) -> bool {
+        self.action.starts_with("catalog/")
     }
 }

@@ -1,26 +1,42 @@
-//! The seller's side: what select, init, confirm, status and cancel ask for. (Discover is the CDS's.)
+//! The seller's side: what select, init, confirm, status and cancel ask for. (Discover and publish are the CDS's.)
+
+mod lines;
 
 use axum::response::Response;
+use p2p_domain::{Energy, Money};
 use p2p_proto::{
     InvalidMessage,
     order::{self as proto, GetOrderRequest, QuoteOrderRequest, RequestedLine, quote_order_response},
+    required,
 };
 use tonic::{Code, Status};
 
 use crate::{
     app::App,
     beckn::{
-        Action, Envelope, ErrorBody, Invalid, code, quantity,
-        seed::{
-            order::{Fulfillment, Message, Order, QuotedOrder},
-            request,
-        },
+        self, Action, Asked, AskedLine, Confirmed, Context, Envelope, ErrorBody, Fault, Invalid, Profile,
+        Said, code, lts::published::base, lts_code, rejection, seed_code,
     },
     cds,
     exchange::Exchange,
     metrics,
+    observe::current_request_id,
+    reply::{Message, reply, status_of_fault},
     services::broken,
+    signed::Side,
 };
+
+/// Most characters of a CDS's words that are logged.
+const MOST_LOGGED: usize = 1_000;
+
+/// How often an action has been looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// It has just come in.
+    First,
+    /// It was accepted before: what was judged then is not judged again.
+    Again,
+}
 
 /// What an action comes to, before anything is committed.
 pub enum Plan {
@@ -32,8 +48,8 @@ pub enum Plan {
     Init(Wish),
     /// An order is to be bought.
     Confirm(String),
-    /// An order is to be given up.
-    Cancel(request::Cancel),
+    /// An order is to be given up, and why.
+    Cancel(String, String),
 }
 
 /// What an init asks for.
@@ -45,20 +61,17 @@ pub struct Wish {
 
 /// What was read to answer an action.
 pub struct Reading {
-    /// The provider, to be named as the callback's seller.
-    pub seller: Option<String>,
     /// What the callback says.
-    pub message: Message,
+    pub said: Said,
     /// What select quoted.
     pub quote: Option<proto::Quote>,
 }
 
-/// What a callback says.
-pub enum Said {
-    /// What was asked for.
-    Message(Box<Reading>),
-    /// What went wrong.
-    Error(ErrorBody),
+impl Reading {
+    /// What is said, and no more.
+    pub fn of(said: Said) -> Self {
+        Self { said, quote: None }
+    }
 }
 
 /// Why there is no plan.
@@ -88,74 +101,138 @@ impl From<InvalidMessage> for Failed {
 }
 
 /// Accepts an action.
-pub async fn accept(app: App, action: Action, body: String) -> Response {
-    metrics::accepting(action, app.exchange.accept(action, body)).await
+pub async fn accept(app: App, action: Action, message: Message) -> Response {
+    metrics::accepting(action, app.exchange.accept(action, message)).await
+}
+
+/// Hears what a CDS says of a catalog that we published. It is for the log: what is not in the index is published again
+/// (see `seller::publish`), so nothing is lost when nobody can tell any more what it answers.
+pub async fn on_publish(app: &App, message: Message) -> Response {
+    let Message { body, presented } = message;
+    let request = match app.signatures.answers_a_request(&presented) {
+        true => app.publisher.signature_of(&body),
+        false => None,
+    };
+    let untold = app.signatures.answers_a_request(&presented) && request.is_none();
+    if !untold
+        && let Err(fault) = app.signatures.verify(&presented, body.as_bytes(), request.as_deref()).await
+    {
+        return refused(app, &Invalid::unread(&body, fault));
+    }
+    match Envelope::read(&body, Action::Publish.callback()) {
+        Ok(envelope) => {
+            let said: String =
+                envelope.message.map_or("", |said| said.get()).chars().take(MOST_LOGGED).collect();
+            tracing::info!(message_id = %envelope.context.message_id, said, untold, "what became of a published catalog");
+            reply(beckn::heard(&envelope.context))
+        }
+        Err(invalid) => refused(app, &invalid),
+    }
+}
+
+/// Answers an action that is not built: so that its sender waits for no callback.
+pub fn not_built(app: &App, word: &str, message: &Message) -> Response {
+    let invalid = match Envelope::read(&message.body, word) {
+        Err(invalid) => invalid,
+        Ok(envelope) => {
+            let why = format!("{word} is not done here");
+            envelope.invalid(Fault::new(lts_code::NET_NOT_IMPLEMENTED, why))
+        }
+    };
+    refused(app, &invalid)
+}
+
+fn refused(app: &App, invalid: &Invalid) -> Response {
+    let status = status_of_fault(&invalid.fault);
+    let error = ErrorBody::new(seed_code(&invalid.fault), invalid.why());
+    let answer = rejection(invalid, status.as_u16(), app.clock.now(), error, current_request_id());
+    app.signatures.challenge(Side::Bpp, &invalid.fault, reply(answer))
 }
 
 /// Reads what an action asks for, and what there is to say to it.
 ///
 /// # Errors
 /// When the message cannot be read or a service does not answer.
-pub async fn plan(exchange: &Exchange, action: Action, envelope: &Envelope<'_>) -> Result<Plan, Failed> {
-    match action {
-        Action::Discover => cds::discover(exchange, envelope).await,
-        Action::Select => select(exchange, envelope).await,
-        Action::Init => {
-            let message: request::Init<'_> = envelope.message()?;
-            let provider_id = message.order.provider.map(|provider| provider.id.into()).unwrap_or_default();
-            Ok(match lines(&message.order.items) {
-                Ok(lines) => Plan::Init(Wish { lines, provider_id }),
+pub async fn plan(
+    exchange: &Exchange,
+    action: Action,
+    envelope: &Envelope<'_>,
+    look: Look,
+) -> Result<Plan, Failed> {
+    let asked = match beckn::read(action, envelope)? {
+        Ok(asked) => asked,
+        Err(refusal) => return Ok(Plan::Refuse(refusal)),
+    };
+    let context = &envelope.context;
+    match asked {
+        Asked::Discover(search) => cds::discover(exchange, context.profile, search).await,
+        Asked::Publish(publications) => cds::publish::take(exchange, context, publications).await,
+        Asked::Select(lines) => select(exchange, context.profile, lines).await,
+        Asked::Init { lines, provider_id } => {
+            let resolved = lines::resolved(exchange, context.profile, lines).await?;
+            // Whether there is so much is decided where it is held: here this very order may hold it already.
+            let refusal =
+                resolved.unknown().or_else(|| resolved.at_another_time().filter(|_| look == Look::First));
+            Ok(match refusal {
+                Some(refusal) => Plan::Refuse(refusal),
+                None => Plan::Init(Wish { lines: resolved.lines, provider_id }),
+            })
+        }
+        Asked::Confirm { order_id, told } => {
+            if context.profile == Profile::Seed {
+                return Ok(Plan::Confirm(order_id));
+            }
+            Ok(match order(exchange, context, order_id).await? {
+                Ok(order) => match differs(&order, &told)? {
+                    Some(refusal) => Plan::Refuse(refusal),
+                    None => Plan::Confirm(order.id),
+                },
                 Err(refusal) => Plan::Refuse(refusal),
             })
         }
-        Action::Confirm => {
-            let message: request::Confirm = envelope.message()?;
-            Ok(Plan::Confirm(message.order.id))
+        Asked::Status { order_id } => Ok(match order(exchange, context, order_id).await? {
+            Ok(order) => Plan::Answer(Box::new(Reading::of(Said::Status(Box::new(order))))),
+            Err(refusal) => Plan::Refuse(refusal),
+        }),
+        Asked::Cancel { order_id, reason } if context.profile == Profile::Seed => {
+            Ok(Plan::Cancel(order_id, reason))
         }
-        Action::Status => status(exchange, envelope).await,
-        Action::Cancel => {
-            let message: request::Cancel = envelope.message()?;
-            Ok(match message.unfit() {
-                Some(why) => Plan::Refuse(ErrorBody::new(code::INVALID, why)),
-                None => Plan::Cancel(message),
-            })
-        }
+        Asked::Cancel { order_id, reason } => Ok(match order(exchange, context, order_id).await? {
+            Ok(order) => Plan::Cancel(order.id, reason),
+            Err(refusal) => Plan::Refuse(refusal),
+        }),
     }
 }
 
 /// The order that a confirm is about, if it is one and can be read.
-pub fn confirmed(action: Action, body: &str) -> Option<String> {
-    let envelope = Envelope::read(body, action.as_str()).ok().filter(|_| action == Action::Confirm)?;
-    Some(envelope.message::<request::Confirm>().ok()?.order.id)
-}
-
-/// The lines of a select or init: each quantity a positive whole number of kWh.
-fn lines(items: &[request::Line<'_>]) -> Result<Vec<RequestedLine>, ErrorBody> {
-    if items.is_empty() {
-        return Err(ErrorBody::new(code::INVALID, "at least one order item is required"));
+///
+/// # Errors
+/// When the order service does not answer.
+pub async fn confirmed(exchange: &Exchange, action: Action, body: &str) -> Result<Option<String>, Status> {
+    let Ok(envelope) = Envelope::read(body, action.as_str()) else { return Ok(None) };
+    let Ok(Ok(Asked::Confirm { order_id, .. })) = beckn::read(action, &envelope) else { return Ok(None) };
+    if !order_id.is_empty() {
+        return Ok(Some(order_id));
     }
-    let line = |item: &request::Line<'_>| {
-        let quantity = quantity(item.quantity).map_err(|why| ErrorBody::new(code::INVALID, why))?;
-        Ok(RequestedLine {
-            item_id: item.item_id.as_ref().map(ToString::to_string).unwrap_or_default(),
-            offer_id: item.offer_id.to_string(),
-            quantity_wh: quantity.wh(),
-        })
-    };
-    items.iter().map(line).collect()
+    match order(exchange, &envelope.context, order_id).await {
+        Ok(found) => Ok(found.ok().map(|order| order.id)),
+        Err(Failed::Service(status)) => Err(status),
+        Err(Failed::Invalid(_)) => Ok(None),
+    }
 }
 
-async fn select(exchange: &Exchange, envelope: &Envelope<'_>) -> Result<Plan, Failed> {
-    let message: request::Select<'_> = envelope.message()?;
-    let lines = match lines(&message.items) {
-        Ok(lines) => lines,
-        Err(refusal) => return Ok(Plan::Refuse(refusal)),
-    };
-    let answer = exchange.services.orders.clone().quote_order(QuoteOrderRequest { lines }).await?;
+async fn select(exchange: &Exchange, profile: Profile, lines: Vec<AskedLine>) -> Result<Plan, Failed> {
+    let resolved = lines::resolved(exchange, profile, lines).await?;
+    if let Some(refusal) =
+        resolved.unknown().or_else(|| resolved.at_another_time()).or_else(|| resolved.shortage())
+    {
+        return Ok(Plan::Refuse(refusal));
+    }
+    let request = QuoteOrderRequest { lines: resolved.lines };
+    let answer = exchange.services.orders.clone().quote_order(request).await?;
     match answer.into_inner().answer {
         Some(quote_order_response::Answer::Quote(quote)) => Ok(Plan::Answer(Box::new(Reading {
-            seller: Some(quote.provider_id.clone()),
-            message: Message::Quoted { order: QuotedOrder::of(&quote)? },
+            said: Said::Quoted(Box::new(quote.clone()), resolved.available),
             quote: Some(quote),
         }))),
         Some(quote_order_response::Answer::Refusal(refusal)) => {
@@ -165,42 +242,52 @@ async fn select(exchange: &Exchange, envelope: &Envelope<'_>) -> Result<Plan, Fa
     }
 }
 
-async fn status(exchange: &Exchange, envelope: &Envelope<'_>) -> Result<Plan, Failed> {
-    let message: request::Status = envelope.message()?;
-    let request = GetOrderRequest {
-        bap_id: envelope.context.bap_id.to_string(),
-        transaction_id: envelope.context.transaction_id.to_string(),
-        order_id: message.order_id,
+/// Why a confirm is not of this order as it was made: it costs more than the buyer says, is not in that money, or is not for
+/// so much, of that, or then.
+fn differs(order: &proto::Order, told: &Confirmed) -> Result<Option<ErrorBody>, InvalidMessage> {
+    let quote = required(order.quote.as_ref(), "order.quote")?;
+    let costs = Money::try_from(required(quote.total.clone(), "quote.total")?)?;
+    let total = Energy::from_wh(quote.total_wh)?;
+    let fits = |said: &&Money| said.currency() == costs.currency() && said.amount() >= costs.amount();
+    let is_of_it = |offer: &&String| {
+        quote.lines.iter().any(|line| line.offer_id == **offer || base(&line.offer_id).0 == **offer)
     };
-    let order = match exchange.services.orders.clone().get_order(request).await {
-        Ok(found) => found.into_inner().order.ok_or_else(|| Status::internal("GetOrder without an order"))?,
-        Err(status) if status.code() == Code::NotFound => {
-            return Ok(Plan::Refuse(ErrorBody::new(code::ORDER_NOT_FOUND, "Order not found")));
-        }
-        Err(status) => return Err(status.into()),
+    let why = if let Some(said) = told.prices.iter().find(|said| !fits(said)) {
+        format!("the contract costs {costs}, and the confirm says {said}")
+    } else if let Some(said) = told.quantity.filter(|said| *said != total) {
+        format!("the contract is for {total} kWh, and the confirm says {said} kWh")
+    } else if let Some(other) = told.offers.iter().find(|offer| !is_of_it(offer)) {
+        format!("the contract is not about offer {other:.255}")
+    } else if let Some(line) = quote.lines.iter().find(|line| lines::is_at_another_time(line, &told.parts)) {
+        format!("the confirm says other times or quantities than the contract for {}", line.offer_id)
+    } else {
+        return Ok(None);
     };
-    Ok(Plan::Answer(Box::new(Reading::status(order)?)))
+    Ok(Some(ErrorBody::new(lts_code::BIZ_PRICE_MISMATCH, why)))
 }
 
-impl Reading {
-    /// An order, for on_init, on_confirm and on_cancel.
-    ///
-    /// # Errors
-    /// When the message is not what it should be.
-    pub fn order(order: proto::Order) -> Result<Self, InvalidMessage> {
-        let seller = order.quote.as_ref().map(|quote| quote.provider_id.clone());
-        Ok(Self { seller, message: Message::Order { order: Box::new(Order::of(order)?) }, quote: None })
+/// An order of the trade: in the LTS profile the newest when none is named.
+async fn order(
+    exchange: &Exchange,
+    context: &Context,
+    order_id: String,
+) -> Result<Result<proto::Order, ErrorBody>, Failed> {
+    let unknown = || ErrorBody::new(code::ORDER_NOT_FOUND, "Order not found");
+    if order_id.is_empty() && context.profile == Profile::Seed {
+        return Ok(Err(unknown()));
     }
-
-    /// An order and how its delivery goes, for on_status.
-    ///
-    /// # Errors
-    /// When the message is not what it should be.
-    pub fn status(order: proto::Order) -> Result<Self, InvalidMessage> {
-        let seller = order.quote.as_ref().map(|quote| quote.provider_id.clone());
-        let fulfillment = Fulfillment::of(&order);
-        let message = Message::Status { order: Box::new(Order::of(order)?), fulfillment };
-        Ok(Self { seller, message, quote: None })
+    let request = GetOrderRequest {
+        bap_id: context.bap_id.to_string(),
+        transaction_id: context.transaction_id.to_string(),
+        order_id,
+    };
+    match exchange.services.orders.clone().get_order(request).await {
+        Ok(found) => {
+            let order = found.into_inner().order;
+            Ok(Ok(order.ok_or_else(|| Status::internal("GetOrder without an order"))?))
+        }
+        Err(status) if status.code() == Code::NotFound => Ok(Err(unknown())),
+        Err(status) => Err(status.into()),
     }
 }
 

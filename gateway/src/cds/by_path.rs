@@ -11,13 +11,14 @@ use tonic::Status;
 
 use super::search as search_catalog;
 use crate::{
-    beckn::seed::{catalog::Catalog, filter::jsonpath::Path},
+    beckn::{
+        filter::jsonpath::{Path, PathError},
+        lts::published::base,
+    },
     exchange::Exchange,
     services::broken,
 };
 
-/// A document for one evaluation.
-const PAGE: u32 = 1_000;
 /// Most offers that one request looks at.
 const MOST_LOOKED_AT: u32 = 10_000;
 /// One evaluation at once: others wait, and the rest of the gateway goes on.
@@ -37,9 +38,10 @@ pub async fn search(
 ) -> Result<SearchCatalogResponse, Status> {
     let limit = usize::try_from(exchange.config.discover_limit).unwrap_or(usize::MAX);
     let mut found = SearchCatalogResponse::default();
-    for _ in 0..MOST_LOOKED_AT / PAGE {
+    for _ in 0..MOST_LOOKED_AT / path.page_size() {
         let filter = Some(Filter { window, ..Filter::default() });
-        let page = search_catalog(exchange, SearchCatalogRequest { filter, page_size: PAGE, cursor }).await?;
+        let page_size = path.page_size();
+        let page = search_catalog(exchange, SearchCatalogRequest { filter, page_size, cursor }).await?;
         cursor = keep(&mut found, limit, evaluate(path.clone(), page).await?);
         if found.listings.len() == limit || cursor.is_empty() {
             return Ok(SearchCatalogResponse { next_cursor: cursor, ..found });
@@ -60,7 +62,10 @@ struct Evaluated {
 async fn evaluate(path: Path, page: SearchCatalogResponse) -> Result<Evaluated, Status> {
     let _permit = EVALUATIONS.acquire().await.map_err(broken)?;
     let evaluated = spawn_blocking(move || {
-        let kept = path.kept(&Catalog::whole(&page)?).map_err(|e| Status::invalid_argument(e.to_string()))?;
+        let kept = path.kept(&page).map_err(|e| match e {
+            PathError::Pattern(why) => Status::invalid_argument(why.to_string()),
+            PathError::Catalog(why) => broken(why),
+        })?;
         Ok(Evaluated { page, kept: kept.into_iter().collect() })
     });
     evaluated.await.map_err(broken)?
@@ -72,7 +77,9 @@ fn keep(found: &mut SearchCatalogResponse, limit: usize, Evaluated { page, kept 
     let SearchCatalogResponse { listings, items, providers, next_cursor } = page;
     found.items.extend(items);
     found.providers.extend(providers);
-    let is_kept = |listing: &Listing| listing.offer.as_ref().is_some_and(|offer| kept.contains(&offer.id));
+    // An interval is kept with the offer that it belongs to.
+    let is_it = |id: &str| kept.contains(id) || kept.contains(base(id).0);
+    let is_kept = |listing: &Listing| listing.offer.as_ref().is_some_and(|offer| is_it(&offer.id));
     let mut listings = listings.into_iter().peekable();
     while let Some(listing) = listings.next() {
         if !is_kept(&listing) {

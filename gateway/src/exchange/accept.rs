@@ -12,30 +12,40 @@ use p2p_runtime::{
     failpoint,
     trace::{self, FutureExt},
 };
-use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tonic::Status;
 
 use super::{Exchange, conclude::Accepted};
 use crate::{
+    access::Auth,
     beckn::{
-        Ack, Action, Context, Envelope, ErrorBody, Invalid, acknowledgement, code, rejection, seed::request,
+        Action, Context, Envelope, ErrorBody, Fault, Invalid, acknowledgement, code, lts_code, rejection,
+        seed_code,
     },
-    bpp::{self, Plan, Wish},
+    bpp::{self, Look, Plan, Wish},
     metrics,
     observe::{current_request_id, facts, in_trade},
-    reply::{json_text, sentence_of, status_of},
+    peers::Peers,
+    reply::{Message, reply, sentence_of, status_of, status_of_fault},
+    signed::{Side, Signatures, Signed},
     transaction::Way,
 };
 
 impl Exchange {
     /// Accepts an action that came in. The answer leaves when it is committed.
-    pub async fn accept(&self, action: Action, body: String) -> Response {
+    pub async fn accept(&self, action: Action, message: Message) -> Response {
+        let Message { body, presented } = message;
+        // Before anything of it is read.
+        let signed = match self.signatures.verify(&presented, body.as_bytes(), None).await {
+            Ok(signed) => signed,
+            Err(fault) => return self.unreadable(Invalid::unread(&body, fault)),
+        };
         let envelope = match Envelope::read(&body, action.as_str()) {
             Ok(envelope) => envelope,
             Err(invalid) => return self.unreadable(invalid),
         };
-        if let Err(invalid) = self.peers.can_answer(&envelope) {
+        let (auth, signed_by) = (self.config.access.auth, signed.as_ref());
+        if let Err(invalid) = acceptable(&self.signatures, &self.peers, auth, action, &envelope, signed_by) {
             return self.unreadable(invalid);
         }
         #[cfg(feature = "planted-bugs")]
@@ -43,15 +53,21 @@ impl Exchange {
             return answer;
         }
         let context = in_trade(&envelope.context.transaction_id, || facts(&envelope.context));
-        self.take(action, &envelope, &body).with_context(context).await
+        self.take(action, &envelope, &body, signed.as_ref()).with_context(context).await
     }
 
-    pub(super) async fn take(&self, action: Action, envelope: &Envelope<'_>, body: &str) -> Response {
+    pub(super) async fn take(
+        &self,
+        action: Action,
+        envelope: &Envelope<'_>,
+        body: &str,
+        signed: Option<&Signed>,
+    ) -> Response {
         let accepted_at = Instant::now();
-        let outcome = match bpp::plan(self, action, envelope).await {
+        let outcome = match bpp::plan(self, action, envelope, Look::First).await {
             Err(bpp::Failed::Invalid(invalid)) => return self.unreadable(invalid),
             Err(bpp::Failed::Service(status)) => Err(status),
-            Ok(plan) => self.commit(action, envelope, body, plan, accepted_at).await,
+            Ok(plan) => self.commit(action, envelope, body, signed, plan, accepted_at).await,
         };
         match outcome {
             Ok(answer) => answer,
@@ -64,11 +80,12 @@ impl Exchange {
         action: Action,
         envelope: &Envelope<'_>,
         body: &str,
+        signed: Option<&Signed>,
         plan: Plan,
         accepted_at: Instant,
     ) -> Result<Response, Status> {
         failpoint!("gateway.accept.{action}.planned");
-        let message = received(&envelope.context, body);
+        let message = received(&envelope.context, body, signed);
         #[cfg(feature = "planted-bugs")]
         let message = self.forgotten(message).await;
         let accepted = Accepted { action, context: envelope.context.clone(), message, accepted_at };
@@ -79,7 +96,9 @@ impl Exchange {
             Plan::Confirm(order_id) => {
                 self.begun(self.begin_confirm(&accepted, order_id, false).await?, accepted)
             }
-            Plan::Cancel(cancel) => self.begun(self.begin_cancel(&accepted, cancel, false).await?, accepted),
+            Plan::Cancel(order_id, reason) => {
+                self.begun(self.begin_cancel(&accepted, order_id, reason, false).await?, accepted)
+            }
         };
         if outcome == Outcome::Queued {
             self.queue.joined();
@@ -95,8 +114,8 @@ impl Exchange {
     ) -> Result<(Outcome, Option<Verdict>), Status> {
         let (reply, quote) = match reading {
             Some(reading) => {
-                let quote = reading.quote.clone();
-                (Some(self.callback(accepted, bpp::Said::Message(reading))?), quote)
+                let bpp::Reading { said, quote } = *reading;
+                (Some(self.callback(accepted, &said)?), quote)
             }
             None => (None, None),
         };
@@ -168,7 +187,8 @@ impl Exchange {
     pub(super) async fn begin_cancel(
         &self,
         accepted: &Accepted,
-        cancel: request::Cancel,
+        order_id: String,
+        reason: String,
         resume: bool,
     ) -> Result<BeginResponse, Status> {
         let request = BeginCancelRequest {
@@ -176,8 +196,8 @@ impl Exchange {
             message: Some(accepted.message.clone()),
             timestamp: Some(timestamp(self.clock.now())),
             ack_deadline: self.config.ack_deadline.try_into().ok(),
-            order_id: cancel.order_id,
-            reason: cancel.reason.unwrap_or_default(),
+            order_id,
+            reason,
             resume,
         };
         Ok(self.services.mailbox.clone().begin_cancel(request).await?.into_inner())
@@ -208,10 +228,17 @@ impl Exchange {
     ) -> Result<Response, Status> {
         let Some(verdict) = verdict.filter(|_| outcome != Outcome::Conflict) else {
             let why = "this message_id was used before for another message";
-            let nack = Ack::new(self.clock.now(), Some(ErrorBody::new(code::INVALID, why)));
-            let answer = rejected(StatusCode::CONFLICT, Some(envelope.raw_context), nack);
+            let invalid = envelope.invalid(Fault::new(lts_code::CTX_MESSAGE_ID_DUPLICATE, why));
+            let answer = self.rejected(&invalid, StatusCode::CONFLICT, code::INVALID);
             return Ok(metrics::acknowledged(answer, true, Outcome::Conflict));
         };
+        if outcome == Outcome::Replayed {
+            let why = "this message came before under the same signature; it is done once";
+            let invalid = envelope.invalid(Fault::new(lts_code::AUT_REPLAY_DETECTED, why));
+            let answer = self.rejected(&invalid, StatusCode::UNAUTHORIZED, code::REPLAYED);
+            let answer = self.signatures.challenge(Side::Bpp, &invalid.fault, answer);
+            return Ok(metrics::acknowledged(answer, true, outcome));
+        }
         let at = utc(verdict.timestamp.ok_or_else(|| Status::internal("a verdict without a timestamp"))?)?;
         let error = verdict.refusal.map(|refusal| ErrorBody::new(&refusal.code, refusal.message));
         let context = &envelope.context;
@@ -226,37 +253,64 @@ impl Exchange {
             millis = u64::try_from(accepted_at.elapsed().as_millis()).unwrap_or(u64::MAX),
             "answered"
         );
-        let refused = error.is_some();
-        let answer =
-            json_text(StatusCode::OK, acknowledgement(Some(envelope.raw_context), Ack::new(at, error)));
-        Ok(metrics::acknowledged(answer, refused, outcome))
+        let answer = acknowledgement(context, envelope.raw_context, at, error.as_ref());
+        Ok(metrics::acknowledged(reply(answer), error.is_some(), outcome))
     }
 
     fn unreadable(&self, invalid: Invalid) -> Response {
-        let nack = Ack::new(self.clock.now(), Some(ErrorBody::new(code::INVALID, invalid.why)));
-        metrics::unreadable(rejected(StatusCode::BAD_REQUEST, invalid.context.as_deref(), nack))
+        let status = status_of_fault(&invalid.fault);
+        let answer = self.rejected(&invalid, status, seed_code(&invalid.fault));
+        metrics::unreadable(self.signatures.challenge(Side::Bpp, &invalid.fault, answer))
     }
 
     /// Nothing is known to be committed: the sender may repeat the message as it was.
     fn unavailable(&self, envelope: &Envelope<'_>, status: &Status) -> Response {
         tracing::warn!(action = envelope.context.action, %status, "not accepted");
-        let (http, code) = match status_of(status) {
-            StatusCode::BAD_REQUEST => (StatusCode::BAD_REQUEST, code::INVALID),
-            StatusCode::TOO_MANY_REQUESTS => (StatusCode::TOO_MANY_REQUESTS, code::INTERNAL),
-            _ => (StatusCode::SERVICE_UNAVAILABLE, code::INTERNAL),
+        let (http, code, registered) = match status_of(status) {
+            StatusCode::BAD_REQUEST => (StatusCode::BAD_REQUEST, code::INVALID, lts_code::SCH_INVALID_FORMAT),
+            StatusCode::TOO_MANY_REQUESTS => {
+                (StatusCode::TOO_MANY_REQUESTS, code::INTERNAL, lts_code::NET_OVERLOADED)
+            }
+            _ => (StatusCode::SERVICE_UNAVAILABLE, code::INTERNAL, lts_code::NET_DOWNSTREAM_UNAVAILABLE),
         };
-        let nack = Ack::new(self.clock.now(), Some(ErrorBody::new(code, sentence_of(status))));
-        metrics::unavailable(rejected(http, Some(envelope.raw_context), nack))
+        let invalid = envelope.invalid(Fault::new(registered, sentence_of(status)));
+        metrics::unavailable(self.rejected(&invalid, http, code))
+    }
+
+    /// The answer to what is not stored.
+    fn rejected(&self, invalid: &Invalid, status: StatusCode, code: &str) -> Response {
+        let error = ErrorBody::new(code, invalid.why());
+        reply(rejection(invalid, status.as_u16(), self.clock.now(), error, current_request_id()))
     }
 }
 
-/// The answer to what is not stored.
-fn rejected(status: StatusCode, context: Option<&RawValue>, nack: Ack) -> Response {
-    json_text(status, rejection(context, nack, current_request_id()))
+/// Whether a message is of use now, from whom it says, and can be answered.
+///
+/// # Errors
+/// Says why not.
+pub fn acceptable(
+    signatures: &Signatures,
+    peers: &Peers,
+    auth: Auth,
+    action: Action,
+    envelope: &Envelope<'_>,
+    signed: Option<&Signed>,
+) -> Result<(), Invalid> {
+    let context = &envelope.context;
+    signatures.timely(context).map_err(|fault| envelope.invalid(fault))?;
+    // What anybody could have written puts nothing into the index, where sellers need keys.
+    if action == Action::Publish && signed.is_none() && auth == Auth::Keys {
+        let why = "a catalog is published signed";
+        return Err(envelope.invalid(Fault::new(lts_code::AUT_SIGNATURE_MISSING, why)));
+    }
+    if let Some(signed) = signed {
+        signatures.check_buyer(context, signed).map_err(|fault| envelope.invalid(fault))?;
+    }
+    peers.can_answer(envelope)
 }
 
 /// A message as the mailbox keeps it.
-pub(super) fn received(context: &Context, body: &str) -> ReceivedMessage {
+pub(super) fn received(context: &Context, body: &str, signed: Option<&Signed>) -> ReceivedMessage {
     ReceivedMessage {
         sender: context.bap_id.to_string(),
         action: context.action.clone(),
@@ -265,6 +319,6 @@ pub(super) fn received(context: &Context, body: &str) -> ReceivedMessage {
         transaction_id: context.transaction_id.to_string(),
         body: body.to_owned(),
         traceparent: trace::traceparent(),
-        authorization: String::new(),
+        authorization: signed.map(Signed::authorization).unwrap_or_default(),
     }
 }

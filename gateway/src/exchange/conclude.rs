@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use p2p_domain::ParticipantId;
 use p2p_proto::{
     is_permanent,
     order::{
@@ -20,8 +19,8 @@ use tonic::{Code, Status};
 
 use super::{Exchange, deliver::Sent, lease::Leased};
 use crate::{
-    beckn::{Action, Context, Envelope, ErrorBody, seed::order::Callback},
-    bpp::{self, Plan, Reading, Said},
+    beckn::{self, Action, Context, Envelope, ErrorBody, Profile, Said, USEFUL_AFTER_TTL},
+    bpp::{self, Look, Plan, Reading},
     metrics,
     observe::facts,
     services::broken,
@@ -30,8 +29,6 @@ use crate::{
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// on_discover and on_select are of no use an hour after their ttl.
-const USEFUL_AFTER_TTL: Duration = Duration::from_secs(60 * 60);
 
 /// An accepted action.
 #[derive(Debug, Clone)]
@@ -78,7 +75,7 @@ impl Exchange {
         let context = match Envelope::read(&message.body, &message.action) {
             Ok(envelope) => Some(envelope.context),
             // Enough to say that it failed.
-            Err(invalid) => invalid.context.and_then(|raw| serde_json::from_str(raw.get()).ok()),
+            Err(invalid) => invalid.context.and_then(|raw| Context::read(invalid.profile, &raw).ok()),
         };
         let Some(context) = context else {
             let ReceivedMessage { action, message_id, transaction_id, bap_id, .. } = message;
@@ -170,13 +167,14 @@ impl Exchange {
             %why,
             "an accepted action can never be done; it is given up unless it is sold"
         );
-        let order_id = bpp::confirmed(accepted.action, &accepted.message.body).unwrap_or_default();
+        let order_id =
+            bpp::confirmed(self, accepted.action, &accepted.message.body).await?.unwrap_or_default();
         let conclusion = concluded(self.begin_to_give_up(accepted, order_id).await?)?;
         self.finish(accepted, conclusion, work).await
     }
 
     async fn finish(&self, accepted: &Accepted, conclusion: Conclusion, work: &Work) -> Result<(), Status> {
-        let reply = self.callback(accepted, conclusion.said)?;
+        let reply = self.callback(accepted, &conclusion.said)?;
         let request = FinishRequest {
             gateway: Some(self.gateway()?),
             work: Some(work.clone()),
@@ -195,44 +193,57 @@ impl Exchange {
     async fn work_out(&self, accepted: &Accepted) -> Result<Conclusion, Status> {
         let unreadable = |why: String| broken(format!("an accepted message is unreadable: {why}"));
         let envelope = Envelope::read(&accepted.message.body, &accepted.message.action)
-            .map_err(|e| unreadable(e.why))?;
-        let plan = match bpp::plan(self, accepted.action, &envelope).await {
+            .map_err(|e| unreadable(e.why().to_owned()))?;
+        let plan = match bpp::plan(self, accepted.action, &envelope, Look::Again).await {
             Ok(plan) => plan,
-            Err(bpp::Failed::Invalid(invalid)) => return Err(unreadable(invalid.why)),
+            Err(bpp::Failed::Invalid(invalid)) => return Err(unreadable(invalid.why().to_owned())),
             Err(bpp::Failed::Service(status)) => return Err(status),
         };
         match plan {
-            Plan::Refuse(error) => Ok(Conclusion { said: Said::Error(error), change: None, quote: None }),
+            Plan::Refuse(error) => Ok(Conclusion { said: Said::Failed(error), change: None, quote: None }),
             Plan::Answer(reading) => {
-                let quote = reading.quote.clone();
-                Ok(Conclusion { said: Said::Message(reading), change: None, quote })
+                let Reading { said, quote } = *reading;
+                Ok(Conclusion { said, change: None, quote })
             }
             Plan::Init(wish) => concluded(self.begin_init(accepted, wish, true).await?),
             Plan::Confirm(order_id) => concluded(self.begin_confirm(accepted, order_id, true).await?),
-            Plan::Cancel(cancel) => concluded(self.begin_cancel(accepted, cancel, true).await?),
+            Plan::Cancel(order_id, reason) => {
+                concluded(self.begin_cancel(accepted, order_id, reason, true).await?)
+            }
         }
     }
 
     /// The callback, built once: these bytes are stored, and every attempt sends them.
-    pub(super) fn callback(&self, accepted: &Accepted, said: Said) -> Result<OutgoingMessage, Status> {
-        let (seller, message, error) = match said {
-            Said::Message(reading) => (reading.seller, Some(reading.message), None),
-            Said::Error(error) => (None, None, Some(error)),
-        };
-        let seller = seller.map(|id| ParticipantId::parse(&id)).transpose();
-        let seller = seller.map_err(broken)?;
-        let bpp = seller.as_ref().map(|id| (id, self.config.identity.bpp_uri.as_str()));
-        let context = accepted.context.callback(accepted.action, self.clock.now(), bpp);
+    pub(super) fn callback(&self, accepted: &Accepted, said: &Said) -> Result<OutgoingMessage, Status> {
+        let context = self.answer_to(&accepted.context, accepted.action, said)?;
         let lifetime = match accepted.action {
             Action::Discover | Action::Select => {
-                context.ttl.map(|ttl| ttl.0.saturating_add(USEFUL_AFTER_TTL))
+                let ttl = accepted.context.ttl.or(context.ttl);
+                ttl.map(|ttl| ttl.0.saturating_add(USEFUL_AFTER_TTL))
             }
-            Action::Init | Action::Confirm | Action::Status | Action::Cancel => None,
+            Action::Init | Action::Confirm | Action::Status | Action::Cancel | Action::Publish => None,
         };
-        let mut reply = written(Callback { context, message, error })?;
+        let mut reply = written(&context, &accepted.message.body, said)?;
         reply.delay = self.config.callback_delay.try_into().ok();
         reply.lifetime = lifetime.and_then(|lifetime| lifetime.try_into().ok());
         Ok(reply)
+    }
+
+    /// The context of the callback that says this. In the seed profile a provider is its own BPP; in the LTS profile
+    /// we are.
+    pub(super) fn answer_to(
+        &self,
+        request: &Context,
+        action: Action,
+        said: &Said,
+    ) -> Result<Context, Status> {
+        let us = &self.config.identity;
+        let seller = match request.profile {
+            Profile::Seed => said.provider().map(str::parse).transpose().map_err(broken)?,
+            Profile::Lts => Some(us.bpp_id.clone()),
+        };
+        let bpp = seller.as_ref().map(|id| (id, us.bpp_uri.as_str()));
+        Ok(request.callback(action, self.clock.now(), bpp))
     }
 
     /// Delivers a callback that is committed, when it is due.
@@ -247,20 +258,21 @@ impl Exchange {
             uri: reply.uri,
             body: reply.body,
             attempts: 0,
+            authorization: String::new(),
+            answers: accepted.message.authorization.clone(),
         };
         self.deliver(sent, accepted.accepted_at + self.config.callback_delay);
     }
 }
 
-/// A callback as it is sent to the BAP that its context names.
-pub(super) fn written(callback: Callback) -> Result<OutgoingMessage, Status> {
-    let context = &callback.context;
+/// A callback as it is sent to whom its context names. `request` is the text of what it answers.
+pub(super) fn written(context: &Context, request: &str, said: &Said) -> Result<OutgoingMessage, Status> {
     Ok(OutgoingMessage {
         traceparent: trace::traceparent(),
         action: context.action.clone(),
         message_id: context.message_id.to_string(),
-        uri: format!("{}/callbacks/{}", context.bap_uri.trim_end_matches('/'), context.action),
-        body: serde_json::to_string(&callback).map_err(broken)?,
+        uri: context.callback_uri(),
+        body: beckn::callback(context, request, said).map_err(broken)?,
         ..OutgoingMessage::default()
     })
 }
@@ -270,12 +282,11 @@ fn concluded(begun: BeginResponse) -> Result<Conclusion, Status> {
     let change = begun.change;
     match begun.result {
         Some(begin_response::Result::Order(order)) => {
-            let said = Said::Message(Box::new(Reading::order(order)?));
-            Ok(Conclusion { said, change, quote: None })
+            Ok(Conclusion { said: Said::Order(Box::new(order)), change, quote: None })
         }
         Some(begin_response::Result::Failure(refusal)) => {
             let error = ErrorBody::new(&refusal.code, refusal.message);
-            Ok(Conclusion { said: Said::Error(error), change, quote: None })
+            Ok(Conclusion { said: Said::Failed(error), change, quote: None })
         }
         None => Err(Status::unavailable("the catalog has not answered yet")),
     }

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     access::leave,
-    beckn::{ErrorBody, PeerAnswer, code},
+    beckn::{Action, ErrorBody, PeerAnswer, code, in_the_seeds_codes},
     metrics,
     peers::{Answered, PeerError, Turn},
     transaction::Step,
@@ -42,6 +42,9 @@ const SCHEDULE: [Duration; 7] = [
 const TRIES_WHEN_REFUSED: usize = 3;
 /// Bounds of a peer's Retry-After.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// What 202 means (AckNoCallback of the LTS profile).
+pub const NO_CALLBACK: &str = "the other side has taken it, and says that it will not answer it";
 
 /// How long a gateway that stops waits for a peer; well within its grace.
 const PATIENCE_WHEN_STOPPED: Duration = Duration::from_secs(2);
@@ -63,6 +66,10 @@ pub struct Sent {
     pub body: String,
     /// How often it was tried.
     pub attempts: usize,
+    /// Of a request: the header that it is always sent with; empty when it is not signed.
+    pub authorization: String,
+    /// Of a callback: the header of the request that it answers; empty when that was not signed, or when it answers none.
+    pub answers: String,
 }
 
 impl From<Delivery> for Sent {
@@ -75,6 +82,8 @@ impl From<Delivery> for Sent {
             uri: delivery.uri,
             body: delivery.body,
             attempts: delivery.attempts as usize,
+            authorization: delivery.authorization,
+            answers: delivery.request_authorization,
         }
     }
 }
@@ -114,7 +123,7 @@ impl Exchange {
             let span =
                 trace::child(format!("deliver {}", sent.action), SpanKind::Producer, || sent.attributes());
             let delivery = trace::inside(span, async {
-                match sent.action.starts_with("on_") {
+                match Action::answered_by(&sent.action).is_some() {
                     true => exchange.deliver_callback(sent).await,
                     false => {
                         let _for_nobody = exchange.deliver_request(&sent).await;
@@ -142,7 +151,8 @@ impl Exchange {
         }
         failpoint!("gateway.deliver.{}.due", sent.action);
         let (callback, began) = (metrics::callback(&sent.action), Instant::now());
-        let answered = self.peers.post(&sent.uri, &sent.body).await;
+        let authorization = self.signatures.sign_callback(&sent.body, &sent.answers, self.clock.now());
+        let answered = self.peers.post(&sent.uri, &sent.body, authorization.as_deref()).await;
         failpoint!("gateway.deliver.{}.posted", sent.action);
         let mark = match answered {
             Ok(answer) if answer.status.is_success() => delivered(sent.delivery_id, None),
@@ -181,14 +191,25 @@ impl Exchange {
     /// A refusal, and a connection that was never made, are told to the buyer's state. A request that may have
     /// arrived stays open: it is made again with the same bytes until it is answered or its time is over.
     async fn deliver_request(&self, sent: &Sent) -> Result<Answered, PeerError> {
-        let answered = self.peers.post(&sent.uri, &sent.body).await;
+        let authorization = Some(sent.authorization.as_str()).filter(|header| !header.is_empty());
+        let answered = self.peers.post(&sent.uri, &sent.body, authorization).await;
         failpoint!("gateway.deliver.{}.posted", sent.action);
+        if let Ok(answer) = &answered {
+            self.look_at_signature(sent, answer);
+        }
         let id = || sent.delivery_id.clone();
         match &answered {
             Ok(answer) => match PeerAnswer::read(&answer.body) {
+                Some(PeerAnswer::Ack) if says_no_callback(answer.status) => {
+                    let told = ErrorBody::new(code::INVALID, NO_CALLBACK);
+                    self.refused(sent, told, |refusal| delivered(id(), Some(refusal))).await;
+                }
                 Some(PeerAnswer::Ack) if answer.status.is_success() => self.marks.push(delivered(id(), None)),
+                // It has come before: the answer was lost.
+                Some(PeerAnswer::Nack(error)) if error.is_replay() => self.marks.push(delivered(id(), None)),
                 Some(PeerAnswer::Nack(error)) if !is_passing(answer.status) => {
-                    self.refused(sent, error.clone(), |refusal| delivered(id(), Some(refusal))).await;
+                    let told = in_the_seeds_codes(&error);
+                    self.refused(sent, told, |refusal| delivered(id(), Some(refusal))).await;
                 }
                 _ => {
                     let why = format!("answered {} without a verdict", answer.status);
@@ -205,6 +226,17 @@ impl Exchange {
             }
         }
         answered
+    }
+
+    /// Nobody waits for it: it is for the log.
+    fn look_at_signature(&self, sent: &Sent, answer: &Answered) {
+        if !self.signatures.signs() {
+            return;
+        }
+        let (signatures, sent, answer) = (self.signatures.clone(), sent.clone(), answer.clone());
+        self.tasks.spawn(async move {
+            signatures.look_at_answer(&sent.uri, &answer, &sent.authorization).await;
+        });
     }
 
     /// Notes that a request was refused or never made, and tells the buyer's state.
@@ -233,6 +265,11 @@ fn repeats_after(error: &PeerError) -> usize {
         PeerError::NotAllowed { .. } => TRIES_WHEN_REFUSED - 1,
         PeerError::Unreachable { .. } | PeerError::NoAnswer { .. } | PeerError::Stopped(_) => SCHEDULE.len(),
     }
+}
+
+/// Received, and no callback will follow: AckNoCallback, as beckn-onix says it and as the specification's text of April does.
+pub fn says_no_callback(status: StatusCode) -> bool {
+    matches!(status, StatusCode::ACCEPTED | StatusCode::CONFLICT)
 }
 
 /// Statuses that say nothing against the message itself.

@@ -14,7 +14,8 @@ mod planted;
 mod queue;
 mod unasked;
 
-pub use deliver::Sent;
+pub use accept::acceptable;
+pub use deliver::{NO_CALLBACK, Sent, says_no_callback};
 
 use std::{
     ops::Deref,
@@ -22,14 +23,17 @@ use std::{
 };
 
 use p2p_domain::Clock;
-use p2p_proto::order::Gateway;
+use p2p_proto::order::{Gateway, GetSentRequestRequest};
 use p2p_runtime::{
     Stop, Tasks,
     trace::{self, FutureExt},
 };
-use tonic::Status;
+use tonic::{Code, Status};
 
-use crate::{config::Config, peers::Peers, services::Services, transaction::Transactions};
+use crate::{
+    beckn::Context, config::Config, peers::Peers, services::Services, signed::Signatures,
+    transaction::Transactions,
+};
 use lease::Leases;
 use mark::Marks;
 use queue::Queue;
@@ -38,12 +42,29 @@ use queue::Queue;
 #[derive(Clone)]
 pub struct Exchange(Arc<Parts>);
 
+/// The parts of the gateway that the exchange works with.
+pub struct With {
+    /// How it is configured.
+    pub config: Arc<Config>,
+    /// Tells the time.
+    pub clock: Clock,
+    /// The services behind it.
+    pub services: Services,
+    /// The way out.
+    pub peers: Peers,
+    /// Our own signatures, and those of others.
+    pub signatures: Signatures,
+    /// The buyer's states.
+    pub transactions: Transactions,
+}
+
 /// What the exchange works with.
 pub struct Parts {
     pub(super) config: Arc<Config>,
     pub(super) clock: Clock,
     pub(super) services: Services,
     pub(super) peers: Peers,
+    pub(super) signatures: Signatures,
     pub(super) transactions: Transactions,
     gateway: OnceLock<Gateway>,
     leases: Leases,
@@ -63,20 +84,14 @@ impl Deref for Exchange {
 
 impl Exchange {
     /// Of the gateway's parts; it does nothing before it is started.
-    pub fn new(
-        config: Arc<Config>,
-        clock: Clock,
-        services: Services,
-        peers: Peers,
-        transactions: Transactions,
-        tasks: &Tasks,
-        stop: &Stop,
-    ) -> Self {
+    pub fn new(with: With, tasks: &Tasks, stop: &Stop) -> Self {
+        let With { config, clock, services, peers, signatures, transactions } = with;
         Self(Arc::new(Parts {
             config,
             clock,
             services,
             peers,
+            signatures,
             transactions,
             gateway: OnceLock::new(),
             leases: Leases::default(),
@@ -92,6 +107,23 @@ impl Exchange {
         let exchange = self.clone();
         let claims = async move { exchange.claim_until_stopped().await };
         self.tasks.spawn(claims.with_context(trace::untraced()));
+    }
+
+    /// The header of the request of ours that a callback answers, empty when it was not signed; none when there is none.
+    ///
+    /// # Errors
+    /// When the mailbox does not answer.
+    pub async fn request_answered_by(&self, context: &Context) -> Result<Option<String>, Status> {
+        let request = GetSentRequestRequest {
+            bap_id: context.bap_id.to_string(),
+            transaction_id: context.transaction_id.to_string(),
+            message_id: context.message_id.to_string(),
+        };
+        match self.services.mailbox.clone().get_sent_request(request).await {
+            Ok(sent) => Ok(Some(sent.into_inner().authorization)),
+            Err(status) if status.code() == Code::NotFound => Ok(None),
+            Err(status) => Err(status),
+        }
     }
 
     /// This gateway, once it has joined.

@@ -34,7 +34,7 @@ impl Exchange {
         let (exchange, text) = (self.clone(), body.to_owned());
         self.tasks.spawn(async move {
             if let Ok(envelope) = Envelope::read(&text, action.as_str()) {
-                exchange.take(action, &envelope, &text).await;
+                exchange.take(action, &envelope, &text, None).await;
             }
         });
         let verdict = Verdict { refusal: None, timestamp: Some(timestamp(self.clock.now())) };

@@ -11,8 +11,7 @@ use tonic::{Code, Status};
 
 use super::{Exchange, conclude::written, lease::Leased, mark::dead};
 use crate::{
-    beckn::{Action, Context, Envelope, seed::order::Callback},
-    bpp::Reading,
+    beckn::{Action, Context, Envelope, Said},
     metrics,
     services::broken,
     transaction::Way,
@@ -64,16 +63,15 @@ impl Exchange {
             required(delivery.unsolicited.clone(), "unsolicited").map_err(broken)?;
         let order = required(order, "unsolicited.order").map_err(broken)?;
         let action: Action = delivery.action.parse().map_err(|()| broken("no action of ours"))?;
-        let init = Envelope::read(&init_body, Action::Init.as_str()).map_err(|e| broken(e.why))?;
-        let reading = match action {
-            Action::Status => Reading::status(order),
-            _ => Reading::order(order),
+        let init =
+            Envelope::read(&init_body, Action::Init.as_str()).map_err(|e| broken(e.why().to_owned()))?;
+        let order = Box::new(order);
+        let said = match action {
+            Action::Status => Said::Status(order),
+            _ => Said::Order(order),
         };
-        let Reading { seller, message, .. } = reading.map_err(broken)?;
-        let seller = seller.map(|id| id.parse()).transpose().map_err(broken)?;
-        let bpp = seller.as_ref().map(|id| (id, self.config.identity.bpp_uri.as_str()));
         let message_id = MessageId::parse(&delivery.message_id).map_err(broken)?;
-        let context = Context { message_id, ..init.context.callback(action, self.clock.now(), bpp) };
-        written(Callback { context, message: Some(message), error: None })
+        let context = Context { message_id, ..self.answer_to(&init.context, action, &said)? };
+        written(&context, &init_body, &said)
     }
 }

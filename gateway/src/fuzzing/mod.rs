@@ -13,15 +13,13 @@ use p2p_proto::catalog::{Item, Listing, Offer, Provider, SearchCatalogResponse};
 use crate::{
     bap::callback::{BuyerParts, heard},
     beckn::{
-        Ack, Action, Envelope, PeerAnswer, acknowledgement, is_address,
-        seed::{
-            catalog::Catalog,
-            filter::{self, Expression, jsonpath},
-            received::{ReceivedCatalog, ReceivedOffer},
-            request,
-        },
+        self, Action, Envelope, ErrorBody, PeerAnswer, Profile, Said, acknowledgement,
+        filter::{self, Document, Expression, jsonpath},
+        is_address,
+        seed::received::{ReceivedCatalog, ReceivedOffer},
     },
     fields::Fields,
+    signature::{Dialect, Header},
 };
 
 /// Both readings of the bytes.
@@ -32,12 +30,14 @@ fn texts(bytes: &[u8], write: impl FnOnce(&mut Unstructured<'_>) -> String) -> V
 
 /// Bodies of actions and callbacks, and answers of peers.
 pub fn beckn(bytes: &[u8]) {
-    for text in texts(bytes, write::message) {
+    let lts = write::lts(&mut Unstructured::new(bytes));
+    for text in texts(bytes, write::message).into_iter().chain([lts]) {
         for action in Action::ALL {
             if let Ok(envelope) = Envelope::read(&text, action.as_str()) {
                 accepted(&text, &envelope);
                 // Whether it can be read does not matter, only that reading ends.
-                let _ = request::read(action, &envelope);
+                let _ = beckn::read(action, &envelope);
+                fails(action, &text, &envelope);
             }
             if let Ok(envelope) = Envelope::read(&text, action.callback()) {
                 accepted(&text, &envelope);
@@ -57,11 +57,38 @@ fn accepted(text: &str, envelope: &Envelope<'_>) {
         Err(error) if error.to_string().starts_with("number out of range") => return,
         Err(error) => panic!("{error}: {text}"),
     };
-    let ack = acknowledgement(Some(envelope.raw_context), Ack::new(DateTime::UNIX_EPOCH, None));
+    let context = &envelope.context;
+    let ack = acknowledgement(context, envelope.raw_context, DateTime::UNIX_EPOCH, None).text;
     let ack: serde_json::Value = serde_json::from_str(&ack).unwrap_or_else(|e| panic!("{e}: {ack}"));
-    assert_eq!(ack["context"], whole["context"]);
-    assert_eq!(ack["context"]["message_id"], envelope.context.message_id.as_str());
+    match context.profile {
+        Profile::Seed => {
+            assert_eq!(ack["context"], whole["context"]);
+            assert_eq!(ack["context"]["message_id"], context.message_id.as_str());
+        }
+        Profile::Lts => assert_eq!(ack["message"]["messageId"], context.message_id.as_str()),
+    }
     assert!(is_address(&envelope.context.bap_uri));
+}
+
+/// Whatever was asked, that it failed can be said, in JSON.
+fn fails(action: Action, text: &str, envelope: &Envelope<'_>) {
+    let context = envelope.context.callback(action, DateTime::UNIX_EPOCH, None);
+    let failed = Said::Failed(ErrorBody::new("50001", "it failed"));
+    let said = beckn::callback(&context, text, &failed).unwrap_or_else(|e| panic!("{e}: {text}"));
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap_or_else(|e| panic!("{e}: {said}"));
+    assert_eq!(said["error"]["message"], "it failed");
+}
+
+/// Headers of signatures.
+pub fn signature(bytes: &[u8]) {
+    for text in texts(bytes, write::signature) {
+        if let Ok(header) = Header::parse(&text, Dialect::default()) {
+            let written = header.to_string();
+            let again =
+                Header::parse(&written, Dialect::default()).unwrap_or_else(|e| panic!("{e}: {written}"));
+            assert_eq!(again.to_string(), written);
+        }
+    }
 }
 
 fn callback(action: Action, envelope: &Envelope<'_>) {
@@ -97,7 +124,7 @@ pub fn fields(bytes: &[u8]) {
 /// The seed's filter language.
 pub fn filter(bytes: &[u8]) {
     for text in texts(bytes, write::filter) {
-        match filter::parse(&text) {
+        match filter::parse(&text, Document::Seed) {
             Ok(Expression::Columns(filter)) => {
                 assert!(filter.min_available_wh.is_none_or(|least| least >= 0), "{text}");
             }
@@ -118,7 +145,7 @@ fn placed(text: &str, error: &str) {
 pub fn jsonpath(bytes: &[u8]) {
     let catalog = catalog();
     for text in texts(bytes, write::jsonpath) {
-        match jsonpath::parse(&text) {
+        match jsonpath::parse(&text, Document::Seed) {
             Ok(path) => {
                 let kept = path.kept(&catalog).unwrap_or_default();
                 let mut all = ["a", "b", "c", "d"].into_iter();
@@ -141,7 +168,7 @@ pub fn address(bytes: &[u8]) {
 }
 
 /// Two providers, three items, and the offers a to d.
-fn catalog() -> Catalog {
+fn catalog() -> SearchCatalogResponse {
     let offer = |id: &str, item: &str, cents: i32| Listing {
         offer: Some(Offer {
             id: id.into(),
@@ -168,13 +195,12 @@ fn catalog() -> Catalog {
         ..Item::default()
     };
     let provider = |id: &str| Provider { id: id.into(), name: id.into(), ..Provider::default() };
-    let found = SearchCatalogResponse {
+    SearchCatalogResponse {
         listings: vec![offer("a", "p1", 8), offer("b", "p1", 10), offer("c", "p2", 12), offer("d", "q1", 9)],
         items: ["p1", "p2", "q1"].map(item).into(),
         providers: ["p", "q"].map(provider).into(),
         next_cursor: String::new(),
-    };
-    Catalog::whole(&found).unwrap_or_else(|e| panic!("{e}"))
+    }
 }
 
 #[cfg(test)]

@@ -26,6 +26,11 @@ proptest! {
     }
 
     #[test]
+    fn signatures_are_read_or_refused(bytes in vec(any::<u8>(), 0..MOST_BYTES)) {
+        super::signature(&bytes);
+    }
+
+    #[test]
     fn addresses_are_taken_or_refused(bytes in vec(any::<u8>(), 0..MOST_BYTES)) {
         super::address(&bytes);
     }

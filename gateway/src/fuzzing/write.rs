@@ -25,7 +25,7 @@ pub(super) const NAMES: [&str; 20] = [
     "bpp_uri",
     "trust_score",
 ];
-const ACTIONS: [&str; 12] = [
+const ACTIONS: [&str; 14] = [
     "discover",
     "select",
     "init",
@@ -38,6 +38,8 @@ const ACTIONS: [&str; 12] = [
     "on_confirm",
     "on_status",
     "on_cancel",
+    "catalog/publish",
+    "catalog/on_publish",
 ];
 const NUMBERS: [&str; 14] = [
     "0",
@@ -234,6 +236,99 @@ pub(super) fn message(u: &mut Unstructured<'_>) -> String {
         _ => String::new(),
     };
     format!("{{\"context\":{{{}}},\"message\":{said}{more}}}", fields.join(","))
+}
+
+/// A message of the LTS profile of which a part or two are replaced.
+pub(super) fn lts(u: &mut Unstructured<'_>) -> String {
+    let mut parts = [
+        ("version", "\"2.0.0\"".to_owned()),
+        ("action", format!("\"{}\"", one(u, &ACTIONS))),
+        ("timestamp", "\"2026-01-18T10:00:00.000Z\"".to_owned()),
+        ("messageId", "\"00000000-0000-4000-8000-000000000002\"".to_owned()),
+        ("transactionId", "\"7c1f2f0e-5a0b-4d53-9f1c-2f6b7f6f0a11\"".to_owned()),
+        ("bapId", "\"bap.example.org\"".to_owned()),
+        ("bapUri", "\"http://127.0.0.1:4000\"".to_owned()),
+        ("bppId", "\"bpp.example.org\"".to_owned()),
+        ("bppUri", "\"http://127.0.0.1:4000\"".to_owned()),
+        ("ttl", "\"PT30S\"".to_owned()),
+    ];
+    if u.ratio(1, 3).unwrap_or_default() {
+        let at = u.int_in_range(0..=parts.len() - 1).unwrap_or_default();
+        parts[at].1 = json(u, 2);
+    }
+    let fields: Vec<String> = parts.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+    let said = match u.int_in_range(0..=3).unwrap_or_default() {
+        0 => format!("{{\"catalogs\":[{}]}}", lts_catalog(u)),
+        1 => json(u, 1),
+        _ => format!("{{\"contract\":{}}}", lts_contract(u)),
+    };
+    let more =
+        if u.ratio(1, 8).unwrap_or_default() { format!(",\"error\":{}", json(u, 1)) } else { String::new() };
+    format!("{{\"context\":{{{}}},\"message\":{said}{more}}}", fields.join(","))
+}
+
+/// This, or now and then anything.
+fn or_anything(u: &mut Unstructured<'_>, usual: &str) -> String {
+    if u.ratio(1, 10).unwrap_or_default() { json(u, 4) } else { usual.to_owned() }
+}
+
+fn lts_series(u: &mut Unstructured<'_>) -> String {
+    let start = or_anything(u, "\"2026-01-19T10:00:00Z\"");
+    let duration = or_anything(u, "\"PT1H\"");
+    let count = u.int_in_range(0..=3).unwrap_or_default();
+    let intervals: Vec<String> = (0..count)
+        .map(|id| {
+            let [price, available, requested] = [0; 3].map(|_| one(u, &NUMBERS));
+            format!(
+                "{{\"id\":{id},\"payloads\":[{{\"type\":\"PRICE_PER_KWH\",\"values\":[{price}]}},\
+                 {{\"type\":\"AVAILABLE_QTY\",\"values\":[{available}]}},\
+                 {{\"type\":\"REQUESTED_QTY\",\"values\":[{requested}]}}]}}"
+            )
+        })
+        .collect();
+    format!(
+        "{{\"intervalPeriod\":{{\"start\":{start},\"duration\":{duration}}},\
+         \"payloadDescriptors\":[{{\"payloadType\":\"PRICE_PER_KWH\",\"currency\":\"INR\"}}],\
+         \"intervals\":[{}]}}",
+        intervals.join(",")
+    )
+}
+
+fn lts_contract(u: &mut Unstructured<'_>) -> String {
+    let (series, resource) = (lts_series(u), or_anything(u, "{\"id\":\"r\"}"));
+    let (offer, id) = (or_anything(u, "{\"id\":\"o\"}"), or_anything(u, "\"contract-1\""));
+    let (participants, settlements) = (or_anything(u, "[{\"id\":\"p\"}]"), or_anything(u, "[{}]"));
+    format!(
+        "{{\"id\":{id},\"commitments\":[{{\"resources\":[{resource}],\"offer\":{offer},\
+         \"commitmentAttributes\":{series}}}],\"participants\":{participants},\"settlements\":{settlements}}}"
+    )
+}
+
+fn lts_catalog(u: &mut Unstructured<'_>) -> String {
+    let (series, provider) =
+        (lts_series(u), or_anything(u, "{\"id\":\"p\",\"descriptor\":{\"name\":\"P\"}}"));
+    let (resource, ids) = (or_anything(u, "{\"id\":\"r\"}"), or_anything(u, "[\"r\"]"));
+    format!(
+        "{{\"id\":\"c\",\"provider\":{provider},\"resources\":[{resource}],\"offers\":[{{\"id\":\"o\",\
+         \"resourceIds\":{ids},\"offerAttributes\":{{\"commitmentAttributes\":{series}}}}}]}}"
+    )
+}
+
+/// An Authorization header of which a part is replaced.
+pub(super) fn signature(u: &mut Unstructured<'_>) -> String {
+    let mut parts = [
+        "Signature keyId=\"a.example|k1|ed25519\"".to_owned(),
+        "algorithm=\"ed25519\"".to_owned(),
+        "created=\"1777111800\"".to_owned(),
+        "expires=\"1777112100\"".to_owned(),
+        "headers=\"(created) (expires) digest\"".to_owned(),
+        format!("signature=\"{}\"", "A".repeat(86) + "=="),
+    ];
+    let at = u.int_in_range(0..=parts.len()).unwrap_or_default();
+    if let Some(part) = parts.get_mut(at) {
+        *part = some(u, &STRINGS, 3);
+    }
+    parts.join(one(u, &[",", ", ", ",,", " "]))
 }
 
 /// An expression of the seed's language.

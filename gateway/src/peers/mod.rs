@@ -47,9 +47,10 @@ use self::{
     target::Target,
 };
 use crate::{
-    beckn::{Envelope, Invalid},
+    beckn::{Envelope, Fault, Invalid, lts_code},
     config::Identity,
     observe::REQUEST_ID,
+    signature::http,
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -57,8 +58,8 @@ const TIMEOUT: Duration = Duration::from_secs(8);
 const IDLE_PER_PEER: usize = 64;
 /// Beyond so many peers those that are not being called are forgotten.
 const MOST_PEERS: usize = 10_000;
-/// The one message of ours that goes to a CDS.
-const DISCOVER: &str = "/discover";
+/// The messages of ours that go to a CDS.
+const TO_CDS: [&str; 2] = ["/discover", "/catalog/publish"];
 /// Most bytes of an answer that are read.
 const MOST_BYTES: usize = 256 * 1024;
 
@@ -111,7 +112,7 @@ impl PeerError {
 }
 
 /// What a peer answered.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Answered {
     /// HTTP status.
     pub status: StatusCode,
@@ -119,11 +120,13 @@ pub struct Answered {
     pub retry_after: Option<Duration>,
     /// The body, as far as it was read.
     pub body: Vec<u8>,
+    /// The peer's signature over the body.
+    pub signature: Option<String>,
 }
 
 impl Answered {
     fn bad_gateway() -> Self {
-        Self { status: StatusCode::BAD_GATEWAY, retry_after: None, body: Vec::new() }
+        Self { status: StatusCode::BAD_GATEWAY, retry_after: None, body: Vec::new(), signature: None }
     }
 }
 
@@ -237,14 +240,21 @@ impl Peers {
     /// Names the address that never can.
     pub fn can_answer(&self, envelope: &Envelope<'_>) -> Result<(), Invalid> {
         let context = &envelope.context;
-        let bpp = context.bpp_uri.as_deref().map(|uri| ("bpp_uri", uri));
-        for (name, uri) in [("bap_uri", context.bap_uri.as_str())].into_iter().chain(bpp) {
+        let (bap, bpp) = context.uri_names();
+        let seller = context.bpp_uri.as_deref().map(|uri| (bpp, uri, lts_code::CTX_INVALID_BPP_URI));
+        let buyer = (bap, context.bap_uri.as_str(), lts_code::CTX_INVALID_FIELD);
+        for (name, uri, code) in [buyer].into_iter().chain(seller) {
             if let Err(why) = self.check(uri) {
                 let why = format!("context.{name} cannot be called: {why}");
-                return Err(Invalid { context: Some(envelope.raw_context.to_owned()), why });
+                return Err(envelope.invalid(Fault::at(code, format!("context.{name}"), why)));
             }
         }
         Ok(())
+    }
+
+    /// The client for what the operator wrote.
+    pub fn to_the_operators(&self) -> reqwest::Client {
+        self.ours.clone()
     }
 
     fn target(&self, uri: &str) -> Result<Target, Refused> {
@@ -278,7 +288,12 @@ impl Peers {
     ///
     /// # Errors
     /// When there is no answer.
-    pub async fn post(&self, uri: &str, body: &str) -> Result<Answered, PeerError> {
+    pub async fn post(
+        &self,
+        uri: &str,
+        body: &str,
+        authorization: Option<&str>,
+    ) -> Result<Answered, PeerError> {
         let target = self.target(uri).map_err(|why| PeerError::Address { uri: uri.to_owned(), why })?;
         let Target { url, host } = target;
         let peer = self.peer(&host);
@@ -288,7 +303,7 @@ impl Peers {
             true => Some(peer.probe.acquire().await),
             false => None,
         };
-        let answered = self.send_or_serve(&url, &host, body);
+        let answered = self.send_or_serve(&url, &host, body, headers(authorization));
         let answered = trace::within("POST", SpanKind::Client, || attributes(&url), answered).await;
         // Who says when to come back is well, and has too much to do: what it takes, it takes soon.
         let fails = |answer: &Answered| answer.status.is_server_error() && answer.retry_after.is_none();
@@ -297,10 +312,16 @@ impl Peers {
         answered
     }
 
-    async fn send_or_serve(&self, url: &Url, host: &str, body: &str) -> Result<Answered, PeerError> {
-        let answered = match self.send(url, host, body).await {
+    async fn send_or_serve(
+        &self,
+        url: &Url,
+        host: &str,
+        body: &str,
+        headers: HeaderMap,
+    ) -> Result<Answered, PeerError> {
+        let answered = match self.send(url, host, body, headers.clone()).await {
             Err(error) if error.never_sent() => match self.own_router(host, url.path()) {
-                Some(router) => self.serve_directly(router, url, body).await,
+                Some(router) => self.serve_directly(router, url, body, headers).await,
                 None => return Err(error),
             },
             answered => answered?,
@@ -327,7 +348,13 @@ impl Peers {
         peers.entry(host.to_owned()).or_insert_with(|| Arc::new(new())).clone()
     }
 
-    async fn send(&self, url: &Url, host: &str, body: &str) -> Result<Answered, PeerError> {
+    async fn send(
+        &self,
+        url: &Url,
+        host: &str,
+        body: &str,
+        headers: HeaderMap,
+    ) -> Result<Answered, PeerError> {
         let failed = |source: reqwest::Error| {
             let host = host.to_owned();
             if is_not_allowed(&source) {
@@ -339,9 +366,10 @@ impl Peers {
             }
         };
         let client = if self.own.written.contains(host) { &self.ours } else { &self.strangers };
-        let request = client.post(url.clone()).headers(headers()).body(body.to_owned());
+        let request = client.post(url.clone()).headers(headers).body(body.to_owned());
         let mut response = request.send().await.map_err(failed)?;
         let (status, retry_after) = (response.status(), retry_after(response.headers()));
+        let signature = signature(response.headers());
         let mut read = Vec::new();
         // A body that is cut off takes nothing back from the status.
         while let Ok(Some(chunk)) = response.chunk().await {
@@ -350,14 +378,14 @@ impl Peers {
                 break;
             }
         }
-        Ok(Answered { status, retry_after, body: read })
+        Ok(Answered { status, retry_after, body: read, signature })
     }
 
     /// As over a connection, what is asked goes on in a task of its own, on a stack of its own.
-    async fn serve_directly(&self, router: Router, url: &Url, body: &str) -> Answered {
+    async fn serve_directly(&self, router: Router, url: &Url, body: &str, headers: HeaderMap) -> Answered {
         let mut request = Request::new(Body::from(body.to_owned()));
         *request.method_mut() = Method::POST;
-        *request.headers_mut() = headers();
+        *request.headers_mut() = headers;
         request.extensions_mut().insert(FromOurselves);
         let Ok(path) = url.path().parse() else { return Answered::bad_gateway() };
         *request.uri_mut() = path;
@@ -372,7 +400,7 @@ impl Peers {
     /// Of another gateway of ours we know where it listens, not which of its listeners is which; the path tells.
     fn own_router(&self, host: &str, path: &str) -> Option<Router> {
         let routers = self.own.routers.get().filter(|_| self.own.hosts.contains(host))?;
-        Some(if path == DISCOVER { routers.cds.clone() } else { routers.prosumer.clone() })
+        Some(if TO_CDS.contains(&path) { routers.cds.clone() } else { routers.prosumer.clone() })
     }
 }
 
@@ -390,10 +418,13 @@ fn client(names: Guarded, tls: rustls::ClientConfig) -> reqwest::Result<reqwest:
         .build()
 }
 
-/// What goes with every request: its kind, and the trace that it belongs to.
-fn headers() -> HeaderMap {
+/// What goes with every request: its kind, the signature where it has one, and the trace that it belongs to.
+fn headers(authorization: Option<&str>) -> HeaderMap {
     let mut headers =
         HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    if let Some(value) = authorization.and_then(|value| HeaderValue::from_str(value).ok()) {
+        headers.insert(header::AUTHORIZATION, value);
+    }
     let current = trace::Context::current();
     trace::inject(&current, &mut headers);
     // What our own gateways do for a client's request is found in their logs by its id.
@@ -418,12 +449,18 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
+/// The signature over an answer's body.
+fn signature(headers: &HeaderMap) -> Option<String> {
+    headers.get(http::SIGNATURE)?.to_str().ok().map(str::to_owned)
+}
+
 /// What a router answers to a request.
 async fn answer(router: Router, request: Request<Body>) -> Answered {
     let Ok(response) = router.oneshot(request).await;
     let (status, retry_after) = (response.status(), retry_after(response.headers()));
+    let signature = signature(response.headers());
     match to_bytes(response.into_body(), MOST_BYTES).await {
-        Ok(body) => Answered { status, retry_after, body: body.into() },
+        Ok(body) => Answered { status, retry_after, body: body.into(), signature },
         Err(_too_long) => Answered::bad_gateway(),
     }
 }

@@ -95,6 +95,7 @@ pub async fn create(
         async move { catalog.upsert_item(request).await }
     };
     let made = under_a_new_id(|| new_id(&word, 12), make).await?.into_inner();
+    app.publisher.nudge();
     Ok(json(&Made { status: "ok", item: Item::of(required(made.item, "item")?)? }))
 }
 
@@ -159,6 +160,7 @@ pub async fn set_quantity(
         provider_id: seller.provider_id(),
     };
     let item = app.services.catalog.clone().set_item_quantity(request).await?.into_inner().item;
+    app.publisher.nudge();
     let item = required(item, "item")?;
     let new_quantity = unsold(&item)?.into();
     Ok(json(&Changed { status: "ok", item_id: item.id, new_quantity }))

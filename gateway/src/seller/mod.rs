@@ -5,6 +5,7 @@ pub mod keys;
 pub mod offers;
 pub mod orders;
 pub mod providers;
+pub mod publish;
 
 use axum::{
     extract::FromRequestParts,

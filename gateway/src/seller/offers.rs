@@ -115,6 +115,7 @@ pub async fn create(
         async move { catalog.upsert_offer(request).await }
     };
     let made = under_a_new_id(|| new_id("offer", 8), make).await?.into_inner();
+    app.publisher.nudge();
     Ok(json(&Made { status: "ok", offer: Offer::of(&required(made.offer, "offer")?)? }))
 }
 
@@ -172,5 +173,6 @@ pub async fn withdraw(
         provider_id: seller.provider_id(),
     };
     app.services.catalog.clone().withdraw_offer(request).await?;
+    app.publisher.nudge();
     Ok(json(&Withdrawn { status: "ok", deleted: id.into() }))
 }

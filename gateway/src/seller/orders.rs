@@ -162,5 +162,6 @@ pub async fn cancel(
         reason: fields.text("reason")?.unwrap_or_default(),
     };
     let order = app.services.orders.clone().cancel_order(request).await?.into_inner().order;
+    app.publisher.nudge();
     Ok(json(&Moved::of(order)?))
 }

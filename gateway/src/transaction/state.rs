@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use p2p_domain::ParticipantId;
 use serde::{Deserialize, Serialize};
 
-use crate::beckn::{Action, Context, ErrorBody, Seller};
+use crate::beckn::{Action, Context, ErrorBody, Profile, Seller};
 
 /// How many sent requests are remembered, to know which callbacks answer us.
 const MOST_SENT: usize = 32;
@@ -72,6 +72,16 @@ impl Head {
     /// Whether the newest turn is this request, and not answered yet.
     pub fn awaits(&self, message_id: &str) -> bool {
         self.open.as_ref().is_some_and(|open| open.request.message_id == message_id)
+    }
+
+    /// Whether one of the newest requests went to this seller, who is reached there.
+    pub fn has_asked(&self, bpp_id: &ParticipantId, bpp_uri: &str) -> bool {
+        let is_it = |seller: &Seller| {
+            let uri = seller.bpp_uri.as_deref();
+            let is_there = uri.is_some_and(|uri| uri.trim_end_matches('/') == bpp_uri.trim_end_matches('/'));
+            seller.bpp_id == *bpp_id && is_there
+        };
+        self.sent.iter().filter_map(|sent| sent.seller.as_ref()).chain(&self.seller).any(is_it)
     }
 }
 
@@ -155,6 +165,8 @@ pub struct Message<'a> {
     pub seller: Option<&'a ParticipantId>,
     /// Where that is reached, as the context says.
     pub seller_uri: Option<&'a str>,
+    /// What it speaks.
+    pub profile: Profile,
     /// When it was sent or heard.
     pub at: DateTime<Utc>,
 }
@@ -167,6 +179,7 @@ impl<'a> Message<'a> {
             action,
             seller: context.bpp_id.as_ref(),
             seller_uri: context.bpp_uri.as_deref(),
+            profile: context.profile,
             at,
         }
     }
@@ -256,17 +269,19 @@ impl Head {
         let request = Sent {
             message_id: message.message_id.to_owned(),
             action: message.action,
-            seller: message
-                .seller
-                .map(|id| Seller { bpp_id: id.clone(), bpp_uri: message.seller_uri.map(str::to_owned) }),
+            seller: message.seller.map(|id| Seller {
+                bpp_id: id.clone(),
+                bpp_uri: message.seller_uri.map(str::to_owned),
+                profile: message.profile,
+            }),
         };
         self.sent.push(request.clone());
         if self.sent.len() > MOST_SENT {
             self.sent.remove(0);
         }
         let next = match message.action {
-            // Asking how an order is takes no turn.
-            Action::Status => return (self, Vec::new()),
+            // Asking how an order is takes no turn; a publication is none of the buyer's.
+            Action::Status | Action::Publish => return (self, Vec::new()),
             Action::Discover => Status::Discovering,
             Action::Select => Status::Selecting,
             Action::Init => Status::Initializing,
@@ -390,19 +405,21 @@ impl Head {
         let about_orders = |sent: &&Sent| !matches!(sent.action, Action::Discover | Action::Select);
         matches!(message.action, Action::Status | Action::Cancel)
             && message.seller.is_some()
-            && self.sent.iter().filter(about_orders).any(|sent| sent.is_to(message.seller))
+            && self.sent.iter().filter(about_orders).any(|sent| sent.is_to(message))
     }
 }
 
 impl Sent {
     /// By its message_id; from whom it was asked, as far as either says who that is.
     fn is_answered_by(&self, message: &Message<'_>) -> bool {
-        let of_another = self.seller.is_some() && message.seller.is_some() && !self.is_to(message.seller);
+        let of_another = self.seller.is_some() && message.seller.is_some() && !self.is_to(message);
         self.message_id == message.message_id && self.action == message.action && !of_another
     }
 
-    fn is_to(&self, bpp_id: Option<&ParticipantId>) -> bool {
-        self.seller.as_ref().map(|seller| &seller.bpp_id) == bpp_id
+    /// Whether it went to whom the message is from, who speaks as it was spoken to.
+    fn is_to(&self, message: &Message<'_>) -> bool {
+        let same_profile = self.seller.as_ref().is_none_or(|seller| seller.profile == message.profile);
+        same_profile && self.seller.as_ref().map(|seller| &seller.bpp_id) == message.seller
     }
 }
 
@@ -413,7 +430,7 @@ fn answers(message: &Message<'_>, open: &Open, sent: &[Sent]) -> bool {
         return false;
     }
     let fresh = || sent.iter().all(|sent| sent.message_id != message.message_id);
-    request.is_answered_by(message) || (request.is_to(message.seller) && fresh())
+    request.is_answered_by(message) || (request.is_to(message) && fresh())
 }
 
 impl Heard {

@@ -10,8 +10,9 @@ use p2p_proto::{
     common, required,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 
-use crate::beckn::{Number, instant};
+use crate::beckn::{Number, Profile, instant, lts};
 
 /// `{providers: [...]}`.
 #[derive(Debug, Serialize)]
@@ -36,12 +37,16 @@ struct Provider {
 struct Bpp {
     bpp_id: String,
     bpp_uri: String,
+    /// What it speaks, where that is not this profile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<Profile>,
 }
 
 impl Bpp {
     fn of(provider: &proto::Provider) -> Option<Self> {
         let proto::Provider { bpp_id, bpp_uri, .. } = provider;
-        (!bpp_uri.is_empty()).then(|| Self { bpp_id: bpp_id.clone(), bpp_uri: bpp_uri.clone() })
+        let profile = (provider.profile() == proto::Profile::Lts).then_some(Profile::Lts);
+        (!bpp_uri.is_empty()).then(|| Self { bpp_id: bpp_id.clone(), bpp_uri: bpp_uri.clone(), profile })
     }
 }
 
@@ -85,6 +90,9 @@ struct Offer {
     max_quantity: Number,
     #[serde(rename = "timeWindow")]
     window: Window,
+    /// What a contract of the LTS profile is made of, where the BPP speaks that (our addition).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lts: Option<Box<RawValue>>,
 }
 
 /// `{pricingModel, settlementType}`.
@@ -192,7 +200,7 @@ impl Catalog {
             let offer = required(listing.offer.as_ref(), "offer")?;
             let item = required(items.get(offer.item_id.as_str()), "item")?;
             let provider = required(providers.get(offer.provider_id.as_str()), "provider")?;
-            let shown = Offer::of(offer, provider)?;
+            let shown = Offer::of(offer, item, provider)?;
             bytes += size(&shown) + size_of_item(item);
             if bytes > most_bytes && !catalog.providers.is_empty() {
                 catalog.next_cursor = Some(cursor.to_owned());
@@ -265,17 +273,25 @@ impl Item {
 }
 
 impl Offer {
-    fn of(offer: &proto::Offer, provider: &proto::Provider) -> Result<Self, InvalidMessage> {
+    fn of(
+        offer: &proto::Offer,
+        item: &proto::Item,
+        provider: &proto::Provider,
+    ) -> Result<Self, InvalidMessage> {
+        let bpp = Bpp::of(provider);
+        let terms =
+            bpp.as_ref().filter(|bpp| bpp.profile.is_some()).and_then(|_| lts::kept::terms(offer, item));
         let price = Money::try_from(required(offer.price_per_kwh.clone(), "price_per_kwh")?)?;
         Ok(Self {
             id: offer.id.clone(),
             item_id: offer.item_id.clone(),
             provider_id: offer.provider_id.clone(),
-            bpp: Bpp::of(provider),
+            bpp,
             attributes: offer.into(),
             price: price.into(),
             max_quantity: Energy::from_wh(offer.sellable_wh)?.into(),
             window: window(offer.window)?,
+            lts: terms.and_then(|terms| to_raw_value(&terms).ok()),
         })
     }
 }

@@ -6,52 +6,11 @@ use p2p_proto::{
     order::{self as proto, OrderStatus},
     required, utc,
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use uuid::Uuid;
 
-use super::catalog::{Catalog, Descriptor, Price, Window, window};
-use crate::beckn::{Context, ErrorBody, Number, instant};
-
-/// A callback: what was asked for, or what went wrong.
-#[derive(Debug, Serialize)]
-pub struct Callback {
-    /// Of the request, turned round.
-    pub context: Context,
-    /// What was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<Message>,
-    /// What went wrong.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<ErrorBody>,
-}
-
-/// What a callback says.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub enum Message {
-    /// on_discover.
-    Catalog {
-        /// What was found.
-        catalog: Catalog,
-    },
-    /// on_select.
-    Quoted {
-        /// What it would cost.
-        order: QuotedOrder,
-    },
-    /// on_init, on_confirm.
-    Order {
-        /// As it is now.
-        order: Box<Order>,
-    },
-    /// on_status.
-    Status {
-        /// As it is now.
-        order: Box<Order>,
-        /// How the delivery goes.
-        fulfillment: Fulfillment,
-    },
-}
+use super::catalog::{Descriptor, Price, Window, window};
+use crate::beckn::{Number, instant};
 
 /// `order` of on_select.
 #[derive(Debug, Serialize)]
@@ -210,14 +169,4 @@ impl Fulfillment {
         let state = FulfillmentState { descriptor: FulfillmentDescriptor { code, name } };
         Self { id, kind: "ENERGY_DELIVERY", state }
     }
-}
-
-/// What of a received callback's order decides the buyer's state.
-#[derive(Debug, Clone, Deserialize)]
-pub struct ReceivedOrder {
-    /// Which.
-    pub id: String,
-    /// DRAFT, PENDING, ACTIVE, COMPLETED or CANCELLED; absent in on_select.
-    #[serde(default)]
-    pub status: Option<String>,
 }

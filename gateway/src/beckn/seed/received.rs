@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::catalog::{Descriptor, Price, Window};
-use crate::beckn::{Number, Seller};
+use crate::beckn::{Number, Profile, Seller};
 
 /// A catalog that a callback brought: read as far as it is needed, the rest kept to the letter.
 #[derive(Debug, Deserialize)]
@@ -67,6 +67,9 @@ pub struct Offered {
     /// Where that is reached.
     #[serde(default)]
     bpp_uri: Option<String>,
+    /// What it speaks (our addition).
+    #[serde(default)]
+    profile: Profile,
 }
 
 impl Offered {
@@ -76,8 +79,14 @@ impl Offered {
     /// When the provider's id is none.
     pub fn seller(&self) -> Result<Seller, IdError> {
         match (&self.bpp_id, &self.bpp_uri) {
-            (Some(id), Some(uri)) => Ok(Seller { bpp_id: id.clone(), bpp_uri: Some(uri.clone()) }),
-            _ => Ok(Seller { bpp_id: ParticipantId::parse(&self.provider_id)?, bpp_uri: None }),
+            (Some(id), Some(uri)) => {
+                Ok(Seller { bpp_id: id.clone(), bpp_uri: Some(uri.clone()), profile: self.profile })
+            }
+            _ => Ok(Seller {
+                bpp_id: ParticipantId::parse(&self.provider_id)?,
+                bpp_uri: None,
+                profile: Profile::Seed,
+            }),
         }
     }
 }

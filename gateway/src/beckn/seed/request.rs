@@ -1,25 +1,140 @@
 //! What the actions say.
 
-use p2p_domain::{ItemId, OfferId, ProviderId};
+use p2p_domain::{Energy, ItemId, OfferId, ProviderId, TimeWindow};
+use p2p_proto::{catalog::Filter, common};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::catalog::Window;
-use crate::beckn::{Action, Envelope, Invalid, Number};
+use super::{catalog::Window, context::Wire};
+use crate::beckn::{
+    Action, Asked, AskedLine, Confirmed, Context, Envelope, ErrorBody, Invalid, Number, Ordered, Search,
+    Selection, Wanted, code,
+    filter::{self, Document, Expression},
+    quantity,
+};
 
-/// Reads what an action says, for nothing but to see that it can be read.
+/// Reads what an action asks for.
 ///
 /// # Errors
-/// When it cannot.
-pub fn read(action: Action, envelope: &Envelope<'_>) -> Result<(), Invalid> {
-    match action {
-        Action::Discover => envelope.message::<Discover>().map(drop),
-        Action::Select => envelope.message::<Select<'_>>().map(drop),
-        Action::Init => envelope.message::<Init<'_>>().map(drop),
-        Action::Confirm => envelope.message::<Confirm>().map(drop),
-        Action::Status => envelope.message::<Status>().map(drop),
-        Action::Cancel => envelope.message::<Cancel>().map(drop),
+/// When it cannot be read.
+pub fn asked(action: Action, envelope: &Envelope<'_>) -> Result<Result<Asked, ErrorBody>, Invalid> {
+    let refused = |why: String| ErrorBody::new(code::INVALID, why);
+    Ok(match action {
+        Action::Discover => search(&envelope.message()?).map(Asked::Discover).map_err(refused),
+        Action::Select => lines(&envelope.message::<Select<'_>>()?.items).map(Asked::Select).map_err(refused),
+        Action::Init => {
+            let InitOrder { items, provider } = envelope.message::<Init<'_>>()?.order;
+            let provider_id = provider.map(|provider| provider.id.into()).unwrap_or_default();
+            lines(&items).map(|lines| Asked::Init { lines, provider_id }).map_err(refused)
+        }
+        Action::Confirm => {
+            let order_id = envelope.message::<Confirm>()?.order.id;
+            Ok(Asked::Confirm { order_id, told: Confirmed::default() })
+        }
+        Action::Status => Ok(Asked::Status { order_id: envelope.message::<Status>()?.order_id }),
+        Action::Cancel => {
+            let Cancel { order_id, reason } = envelope.message()?;
+            let reason = reason.unwrap_or_default();
+            match unfit_reason(&reason) {
+                Some(why) => Err(refused(why.into())),
+                None => Ok(Asked::Cancel { order_id, reason }),
+            }
+        }
+        Action::Publish => Err(refused("catalogs are published in the LTS profile of Beckn".into())),
+    })
+}
+
+/// The lines of a select or init: each quantity a positive whole number of kWh.
+fn lines(items: &[Line<'_>]) -> Result<Vec<AskedLine>, String> {
+    if items.is_empty() {
+        return Err("at least one order item is required".into());
     }
+    let line = |item: &Line<'_>| {
+        Ok(AskedLine {
+            item_id: item.item_id.as_ref().map(ToString::to_string).unwrap_or_default(),
+            offer_id: item.offer_id.to_string(),
+            quantity: quantity(item.quantity)?,
+            parts: Vec::new(),
+        })
+    };
+    items.iter().map(line).collect()
+}
+
+fn search(message: &Discover) -> Result<Search, String> {
+    Ok(Search {
+        expression: expression(message)?,
+        window: window(message)?,
+        cursor: message.cursor.clone().unwrap_or_default(),
+    })
+}
+
+/// The expression, else the attributes of the intent.
+fn expression(message: &Discover) -> Result<Expression, String> {
+    if let Some(filters) = &message.filters {
+        return filter::parse(&filters.expression, Document::Seed).map_err(|e| e.to_string());
+    }
+    let item = message.intent.as_ref().and_then(|intent| intent.item.as_ref());
+    let Some(IntentItem { attributes }) = item else {
+        return Ok(Expression::Columns(Filter::default()));
+    };
+    let least = attributes.available_quantity.map(|least| Energy::from_kwh(least.0)).transpose();
+    Ok(Expression::Columns(Filter {
+        source_type: attributes.source_type.as_ref().map(|source| source.to_uppercase()),
+        min_available_wh: least.map_err(|e| format!("availableQuantity: {e}"))?.map(Energy::wh),
+        window: None,
+    }))
+}
+
+/// The window of the intent.
+fn window(message: &Discover) -> Result<Option<common::TimeWindow>, String> {
+    let time = message.intent.as_ref().and_then(|intent| intent.fulfillment.as_ref()?.time.as_ref());
+    let window = time.map(TimeWindow::try_from).transpose().map_err(|e| e.to_string())?;
+    Ok(window.map(Into::into))
+}
+
+#[derive(Serialize)]
+struct Request<'a, M> {
+    context: Wire,
+    message: &'a M,
+}
+
+/// A request's text.
+///
+/// # Errors
+/// None.
+pub fn written(context: &Context, wanted: &Wanted) -> Result<String, String> {
+    let order_id = |ordered: &Ordered| ordered.order_id.clone();
+    match wanted {
+        Wanted::Discover(message) => text(context, message),
+        Wanted::Select(selection) => text(context, &SendSelect { items: [line(selection)] }),
+        Wanted::Init(selection) => {
+            let provider = ProviderRef { id: selection.provider_id.clone() };
+            text(context, &SendInit { order: SendInitOrder { items: [line(selection)], provider } })
+        }
+        Wanted::Confirm(ordered) => text(context, &Confirm { order: OrderRef { id: order_id(ordered) } }),
+        Wanted::Status(ordered) => text(context, &Status { order_id: order_id(ordered) }),
+        Wanted::Cancel(ordered, reason) => {
+            text(context, &Cancel { order_id: order_id(ordered), reason: reason.clone() })
+        }
+    }
+}
+
+fn text<M: Serialize>(context: &Context, message: &M) -> Result<String, String> {
+    serde_json::to_string(&Request { context: Wire::from(context), message }).map_err(|e| e.to_string())
+}
+
+fn line(selection: &Selection) -> SendLine {
+    SendLine {
+        item_id: selection.item_id.clone(),
+        offer_id: selection.offer_id.clone(),
+        quantity: selection.quantity.into(),
+    }
+}
+
+/// What is wrong with the reason of a cancel.
+pub fn unfit_reason(reason: &str) -> Option<&'static str> {
+    const MOST_CHARS: usize = 255;
+    (reason.chars().count() > MOST_CHARS).then_some("reason must be at most 255 characters")
 }
 
 /// `message` of discover.
@@ -97,7 +212,7 @@ pub struct Filters {
     /// "jsonpath".
     #[serde(rename = "type", default)]
     pub kind: String,
-    /// In the language of [`super::filter`].
+    /// In the language of [`crate::beckn::filter`].
     pub expression: String,
 }
 
@@ -172,27 +287,17 @@ pub struct Cancel {
     pub reason: Option<String>,
 }
 
-impl Cancel {
-    const MOST_REASON_CHARS: usize = 255;
-
-    /// What is wrong with it.
-    pub fn unfit(&self) -> Option<&'static str> {
-        let long = self.reason.as_ref().is_some_and(|why| why.chars().count() > Self::MOST_REASON_CHARS);
-        long.then_some("reason must be at most 255 characters")
-    }
-}
-
 /// `message` of a select that we send.
 #[derive(Debug, Serialize)]
-pub struct SendSelect {
+struct SendSelect {
     /// What is to be priced.
     #[serde(rename = "orderItems")]
-    pub items: [SendLine; 1],
+    items: [SendLine; 1],
 }
 
 /// A line that we send.
 #[derive(Debug, Serialize)]
-pub struct SendLine {
+struct SendLine {
     /// The item.
     pub item_id: String,
     /// The offer.
@@ -203,16 +308,16 @@ pub struct SendLine {
 
 /// `message` of an init that we send.
 #[derive(Debug, Serialize)]
-pub struct SendInit {
+struct SendInit {
     /// What is ordered.
-    pub order: SendInitOrder,
+    order: SendInitOrder,
 }
 
 /// `message.order` of an init that we send.
 #[derive(Debug, Serialize)]
-pub struct SendInitOrder {
+struct SendInitOrder {
     /// Its lines.
-    pub items: [SendLine; 1],
+    items: [SendLine; 1],
     /// Who sells.
     pub provider: ProviderRef,
 }

@@ -17,8 +17,7 @@ const REQUIRED_OF_NEW: &str = "source_type and available_qty are required for a 
 /// Makes or changes an item; `available_qty` is all of it.
 pub async fn sync(State(app): State<App>, JsonBody(fields): JsonBody<Fields>) -> Result<Response, ApiError> {
     let told = Told::read(&fields)?;
-    let known = if told.is_whole() { None } else { known(&app, &told.id).await? };
-    let item = match known {
+    let item = match known(&app, &told.id).await? {
         Some(known) => told.onto(known),
         None if told.source_type.is_some() && told.total.is_some() => told.onto(Item::default()),
         None => return Err(ApiError::bad_request(REQUIRED_OF_NEW)),
@@ -60,15 +59,6 @@ impl Told {
         })
     }
 
-    /// Whether nothing is left as it was.
-    fn is_whole(&self) -> bool {
-        self.source_type.is_some()
-            && self.delivery_mode.is_some()
-            && self.total.is_some()
-            && self.production.is_some()
-            && self.meter.is_some()
-    }
-
     /// What is told, over what is known.
     fn onto(self, known: Item) -> Item {
         let production = self.production.map(|windows| windows.into_iter().map(Into::into).collect());
@@ -81,6 +71,7 @@ impl Told {
             production_windows: production.unwrap_or(known.production_windows),
             meter_id: self.meter.unwrap_or(known.meter_id),
             origin: Origin::Sync.into(),
+            published: known.published,
             ..Item::default()
         }
     }

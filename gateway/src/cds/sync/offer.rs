@@ -24,8 +24,7 @@ const REQUIRED_OF_NEW: &str = "price_value, max_qty, and time_window are require
 /// Makes or changes an offer; one that was withdrawn is on sale again.
 pub async fn sync(State(app): State<App>, JsonBody(fields): JsonBody<Fields>) -> Result<Response, ApiError> {
     let told = Told::read(&fields, app.clock.now())?;
-    let known = if told.is_whole() { None } else { known(&app, &told.id).await? };
-    let offer = match known {
+    let offer = match known(&app, &told.id).await? {
         Some(known) => told.onto(known)?,
         None => told.alone()?,
     };
@@ -93,16 +92,6 @@ impl Told {
         })
     }
 
-    /// Whether nothing is left as it was.
-    fn is_whole(&self) -> bool {
-        self.price.is_some()
-            && self.currency.is_some()
-            && self.total.is_some()
-            && self.window.is_some()
-            && self.pricing_model.is_some()
-            && self.settlement_type.is_some()
-    }
-
     /// A new offer.
     fn alone(self) -> Result<Offer, ApiError> {
         let missing = || ApiError::bad_request(REQUIRED_OF_NEW);
@@ -139,6 +128,7 @@ impl Told {
             pricing_model: self.pricing_model.unwrap_or(known.pricing_model),
             settlement_type: self.settlement_type.unwrap_or(known.settlement_type),
             origin: Origin::Sync.into(),
+            published: known.published,
             ..Offer::default()
         }
     }

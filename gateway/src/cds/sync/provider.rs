@@ -23,9 +23,10 @@ pub async fn sync(State(app): State<App>, JsonBody(fields): JsonBody<Fields>) ->
     let name = fields.text("name")?.ok_or_else(missing)?;
     let bpp = Bpp::read(&fields)?;
     let trust = trust(&app, &fields, &id).await?;
-    let (bpp_id, bpp_uri) = bpp.of(&app, &id).await?;
+    let known = known(&app, &id).await?;
+    let (bpp_id, bpp_uri) = bpp.of(&app, &known)?;
     let origin = Origin::Sync.into();
-    let provider = Provider { id: id.to_string(), name, origin, bpp_id, bpp_uri, ..Provider::default() };
+    let provider = Provider { id: id.to_string(), name, origin, bpp_id, bpp_uri, ..known };
     let request = UpsertProviderRequest { provider: Some(provider), must_be_new: false };
     app.services.catalog.clone().upsert_provider(request).await?;
     if let Some(trust) = trust {
@@ -33,6 +34,13 @@ pub async fn sync(State(app): State<App>, JsonBody(fields): JsonBody<Fields>) ->
         app.services.matching.clone().set_trust(SetTrustRequest { trust, unless_counted: true }).await?;
     }
     Ok(synced("provider", id.into()))
+}
+
+/// The provider as far as it is known.
+async fn known(app: &App, id: &ProviderId) -> Result<Provider, ApiError> {
+    let request = ListProvidersRequest { ids: vec![id.to_string()], ..ListProvidersRequest::default() };
+    let known = app.services.catalog.clone().list_providers(request).await?.into_inner();
+    Ok(known.providers.into_iter().next().unwrap_or_default())
 }
 
 /// The trust that is told: what is not said of it stays as it is.
@@ -74,22 +82,14 @@ impl Bpp {
     }
 
     /// Its id and URI; both empty when the orders are ours.
-    async fn of(self, app: &App, provider: &ProviderId) -> Result<(String, String), ApiError> {
+    fn of(self, app: &App, known: &Provider) -> Result<(String, String), ApiError> {
         match self {
             Self::Told(_, uri) if app.peers.is_own(&uri) => Ok(Default::default()),
             Self::Told(id, uri) => match app.peers.check(&uri) {
                 Ok(()) => Ok((id.into(), uri)),
                 Err(why) => Err(ApiError::bad_request(format!("bpp_uri cannot be called: {why}"))),
             },
-            Self::AsKnown => {
-                let request = ListProvidersRequest {
-                    ids: vec![provider.to_string()],
-                    ..ListProvidersRequest::default()
-                };
-                let known = app.services.catalog.clone().list_providers(request).await?.into_inner();
-                let known = known.providers.into_iter().next().unwrap_or_default();
-                Ok((known.bpp_id, known.bpp_uri))
-            }
+            Self::AsKnown => Ok((known.bpp_id.clone(), known.bpp_uri.clone())),
         }
     }
 }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    beckn::{Action, ErrorBody},
+    beckn::{Action, ErrorBody, Profile},
     transaction::{
         cache::Applied,
         state::{Heard, Message, OrderHead, Progress, Status},
@@ -99,6 +99,7 @@ impl Logged {
             action: self.action,
             seller: Some(&self.seller),
             seller_uri: None,
+            profile: Profile::Seed,
             at: chrono::DateTime::from_timestamp(self.second, 0).unwrap(),
         };
         match &self.what {
@@ -271,7 +272,7 @@ fn heard(action: Action, order: u8, fails: bool) -> Heard {
             }
         }
         Action::Select => Heard::Quote,
-        Action::Init | Action::Confirm | Action::Status | Action::Cancel => {
+        Action::Init | Action::Confirm | Action::Status | Action::Cancel | Action::Publish => {
             let status = ORDERS[usize::from(order) % ORDERS.len()];
             let head = OrderHead { id: format!("o{}", order / 192), progress: Progress::of(status) };
             Heard::Order { order: format!("{} {status}", head.id).into(), head }

@@ -11,7 +11,14 @@ fn message(id: &str, action: Action, second: i64) -> Message<'_> {
 fn from<'a>(seller: &str, id: &'a str, action: Action, second: i64) -> Message<'a> {
     let seller = Box::leak(Box::new(ParticipantId::parse(seller).unwrap()));
     let seller = (action != Action::Discover).then_some(&*seller);
-    Message { message_id: id, action, seller, seller_uri: Some("http://p"), at: at(second) }
+    Message {
+        message_id: id,
+        action,
+        seller,
+        seller_uri: Some("http://p"),
+        profile: Profile::Seed,
+        at: at(second),
+    }
 }
 
 fn catalog() -> Heard {

@@ -6,6 +6,7 @@
 
 use std::{collections::HashMap, ops::Range};
 
+use p2p_proto::{InvalidMessage, catalog::SearchCatalogResponse};
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
@@ -13,7 +14,7 @@ use super::{
     FilterError,
     functions::{PatternError, with_patterns},
 };
-use crate::beckn::seed::catalog::Catalog;
+use crate::beckn::{lts, seed};
 
 /// Deepest nesting of brackets and parentheses.
 const MOST_DEPTH: usize = 16;
@@ -29,20 +30,61 @@ const MOST_PATHS: usize = 20;
 /// What the library says when it has no better sentence.
 const NO_WORDS: &str = "parser error";
 
-const LEVELS: [&str; 3] = ["providers", "items", "offers"];
+/// The catalog that an expression is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Document {
+    /// `{providers: [{items: [{offers: []}]}]}`, as the seed profile shows it.
+    Seed,
+    /// `{catalogs: [{resources: [], offers: []}]}`, as the LTS profile shows it.
+    Lts,
+}
+
+impl Document {
+    /// Where its offers are.
+    fn levels(self) -> &'static [&'static str] {
+        match self {
+            Self::Seed => &["providers", "items", "offers"],
+            Self::Lts => &["catalogs", "offers"],
+        }
+    }
+
+    /// It, of these offers: one node for each, in this order within their provider and item.
+    fn of(self, found: &SearchCatalogResponse) -> Result<Value, InvalidMessage> {
+        // A catalog is JSON: names are text and numbers are numbers.
+        Ok(match self {
+            Self::Seed => serde_json::to_value(seed::catalog::Catalog::whole(found)?),
+            Self::Lts => serde_json::to_value(lts::catalog::Catalogs::one_by_one(found)?),
+        }
+        .unwrap_or_default())
+    }
+}
 
 /// An expression that may be evaluated.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Path(JsonPath);
+pub struct Path {
+    path: JsonPath,
+    document: Document,
+}
+
+/// Why an expression could not be evaluated.
+#[derive(Debug, thiserror::Error)]
+pub enum PathError {
+    /// What it says cannot be done.
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
+    /// What the catalog said is not what it should be.
+    #[error(transparent)]
+    Catalog(#[from] InvalidMessage),
+}
 
 /// Reads an expression.
 ///
 /// # Errors
 /// Says where and why it cannot be read, or where it asks for too much.
-pub fn parse(expression: &str) -> Result<Path, FilterError> {
+pub fn parse(expression: &str, document: Document) -> Result<Path, FilterError> {
     Bounds::check(expression)?;
     let path = JsonPath::parse(expression.trim());
-    path.map(Path).map_err(|error| {
+    path.map(|path| Path { path, document }).map_err(|error| {
         let skipped = expression.len() - expression.trim_start().len();
         let understood = expression.get(..skipped + error.position()).unwrap_or(expression);
         let why = if error.message() == NO_WORDS { "this is not understood" } else { error.message() };
@@ -132,17 +174,24 @@ impl Bounds {
 }
 
 impl Path {
-    /// Which offers of the catalog are kept, in the order in which it shows them: those whose node is selected, or
-    /// one above it, or one within it.
+    /// How many offers make a document for one evaluation: those of others bring attributes of any size.
+    pub fn page_size(&self) -> u32 {
+        match self.document {
+            Document::Seed => 1_000,
+            Document::Lts => 100,
+        }
+    }
+
+    /// Which of these offers are kept: those whose node is selected, or one above it, or one within it; in the LTS
+    /// profile also those of a resource that is selected.
     ///
     /// # Errors
-    /// When a pattern cannot be used.
-    pub fn kept(&self, catalog: &Catalog) -> Result<Vec<String>, PatternError> {
-        // A catalog is JSON: names are text and numbers are numbers.
-        let document = serde_json::to_value(catalog).unwrap_or_default();
+    /// When a pattern cannot be used, or the offers cannot be shown.
+    pub fn kept(&self, found: &SearchCatalogResponse) -> Result<Vec<String>, PathError> {
+        let document = self.document.of(found)?;
         let mut offers = Offers::default();
-        offers.below(&document, &LEVELS);
-        let selected = with_patterns(|| self.0.query(&document).all())?;
+        offers.below(&document, self.document.levels());
+        let selected = with_patterns(|| self.path.query(&document).all())?;
         let mut kept = vec![false; offers.ids.len()];
         for node in selected {
             let range = offers.within.get(&std::ptr::from_ref(node)).cloned().unwrap_or_default();
@@ -175,6 +224,19 @@ impl<'d> Offers<'d> {
         for node in [node, list] {
             self.within.insert(std::ptr::from_ref(node), start..self.ids.len());
         }
+        for resource in node["resources"].as_array().into_iter().flatten() {
+            self.of_resource(resource, list, start);
+        }
+    }
+
+    /// A resource and all within it stand for its offers, which follow each other.
+    fn of_resource(&mut self, resource: &'d Value, offers: &Value, start: usize) {
+        let id = &resource["id"];
+        let sells = |offer: &&Value| offer["resourceIds"].as_array().is_some_and(|ids| ids.contains(id));
+        let all = || offers.as_array().into_iter().flatten();
+        let before = all().take_while(|offer| !sells(offer)).count();
+        let own = all().skip(before).take_while(|offer| sells(offer)).count();
+        self.all_of(resource, start + before..start + before + own);
     }
 
     /// A node of an offer and all within it.

@@ -8,6 +8,7 @@ use p2p_domain::Energy;
 use p2p_proto::catalog::Filter;
 use rust_decimal::Decimal;
 
+pub use self::jsonpath::Document;
 use self::jsonpath::Path;
 
 /// Longest expression.
@@ -35,12 +36,12 @@ pub struct FilterError {
 ///
 /// # Errors
 /// Says where and why it cannot be read.
-pub fn parse(expression: &str) -> Result<Expression, FilterError> {
+pub fn parse(expression: &str, document: Document) -> Result<Expression, FilterError> {
     if expression.len() > MOST_BYTES {
         return Err(FilterError { at: MOST_BYTES, why: format!("longer than {MOST_BYTES} bytes") });
     }
     if expression.trim_start().starts_with('$') {
-        return jsonpath::parse(expression).map(Expression::Path);
+        return jsonpath::parse(expression, document).map(Expression::Path);
     }
     columns(expression).map(Expression::Columns)
 }
@@ -178,8 +179,8 @@ mod tests {
         let filter =
             columns(r#" availableQuantity > 1.5&&sourceType == "wind" && deliveryMode='INSTANT' "#).unwrap();
         assert_eq!((filter.source_type.as_deref(), filter.min_available_wh), (Some("WIND"), Some(1_501)));
-        assert_eq!(parse("*"), Ok(Expression::Columns(Filter::default())));
-        assert_eq!(parse(""), Ok(Expression::Columns(Filter::default())));
+        assert_eq!(parse("*", Document::Seed), Ok(Expression::Columns(Filter::default())));
+        assert_eq!(parse("", Document::Seed), Ok(Expression::Columns(Filter::default())));
     }
 
     #[test]
@@ -196,8 +197,8 @@ mod tests {
             ("sourceType='é' && nonsense", 19),
             ("sourceType='SOLAR' &&", 22),
         ] {
-            assert_eq!(parse(expression).map_err(|e| e.at), Err(at), "{expression}");
+            assert_eq!(parse(expression, Document::Seed).map_err(|e| e.at), Err(at), "{expression}");
         }
-        assert!(parse(&"x".repeat(2_000)).is_err());
+        assert!(parse(&"x".repeat(2_000), Document::Seed).is_err());
     }
 }

@@ -31,18 +31,17 @@ fn provider(id: &str) -> Provider {
 }
 
 /// Provider p with the items p1 (offers a at 0.08, b at 0.10) and p2 (c at 0.12), provider q with q1 (d at 0.09).
-fn catalog() -> Catalog {
-    Catalog::whole(&SearchCatalogResponse {
+fn catalog() -> SearchCatalogResponse {
+    SearchCatalogResponse {
         listings: vec![offer("a", "p1", 8), offer("d", "q1", 9), offer("b", "p1", 10), offer("c", "p2", 12)],
         items: vec![item("p1", "SOLAR"), item("p2", "WIND"), item("q1", "SOLAR")],
         providers: vec![provider("p"), provider("q")],
         next_cursor: String::new(),
-    })
-    .unwrap()
+    }
 }
 
 fn kept(expression: &str) -> String {
-    parse(expression).unwrap().kept(&catalog()).unwrap().join(" ")
+    parse(expression, Document::Seed).unwrap().kept(&catalog()).unwrap().join(" ")
 }
 
 #[test]
@@ -93,7 +92,7 @@ fn what_is_no_jsonpath_is_refused_with_its_place() {
         ("$..offers[?nonsense(@.id)]", "filter expression, character 12: no JSONPath (RFC 9535): "),
         (" $.providers ]", "filter expression, character 13: no JSONPath (RFC 9535): "),
     ] {
-        let said = parse(expression).unwrap_err().to_string();
+        let said = parse(expression, Document::Seed).unwrap_err().to_string();
         assert!(said.starts_with(sentence), "{expression}: {said}");
     }
 }
@@ -113,7 +112,7 @@ fn what_would_take_long_is_refused_with_its_place() {
         (&deep, "filter expression, character 19: at most 16 brackets and parentheses within one another"),
         (&many, "filter expression, character 64: at most 20 paths in filters"),
     ] {
-        assert_eq!(parse(expression).unwrap_err().to_string(), sentence, "{expression}");
+        assert_eq!(parse(expression, Document::Seed).unwrap_err().to_string(), sentence, "{expression}");
     }
     // What stands in quotes asks for nothing.
     assert_eq!(kept(r#"$..offers[?@.id == '$..*..*..*' || @["\"..[$.."] || @.id == 'a']"#), "a");
@@ -121,7 +120,9 @@ fn what_would_take_long_is_refused_with_its_place() {
 
 #[test]
 fn a_pattern_that_cannot_be_used_is_refused_and_does_not_just_match_nothing() {
-    let refused = |expression: &str| parse(expression).unwrap().kept(&catalog()).unwrap_err().to_string();
+    let refused = |expression: &str| {
+        parse(expression, Document::Seed).unwrap().kept(&catalog()).unwrap_err().to_string()
+    };
     let said =
         "match() and search() take a pattern in quotes that is a small regular expression (RFC 9485): ";
     for (expression, why) in [
@@ -140,7 +141,6 @@ fn the_costliest_expressions_end_soon_on_a_full_page() {
     let items = (0..1_000).map(|n| item(&format!("p{n}"), "SOLAR")).collect();
     let providers = vec![provider("p")];
     let page = SearchCatalogResponse { listings, items, providers, ..SearchCatalogResponse::default() };
-    let page = Catalog::whole(&page).unwrap();
     let conditions = ["match(@,'(a+)+b')"; 19].join("||");
     for expression in [
         "$..*..*",
@@ -150,6 +150,6 @@ fn the_costliest_expressions_end_soon_on_a_full_page() {
         &format!("$..[?{}]", ["@==@"; 10].join("&&")),
     ] {
         // Ends within the time that a test has; what it keeps does not matter.
-        parse(expression).unwrap().kept(&page).unwrap();
+        parse(expression, Document::Seed).unwrap().kept(&page).unwrap();
     }
 }

@@ -45,7 +45,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use p2p_runtime::Env;
 
-use crate::options::{Compare, Discover, Floor, Hot, Load, Match, Options, Overload, Slow, Trade, USAGE};
+use crate::options::{
+    Compare, Discover, Edge, Floor, Hot, Load, Match, Options, Overload, Slow, Trade, USAGE,
+};
 
 fn main() -> ExitCode {
     p2p_runtime::use_ring();
@@ -85,7 +87,9 @@ async fn measure(arguments: Vec<String>) -> anyhow::Result<()> {
         Some((command, rest)) if command == "match" => {
             matching::run(Match::of(Options::parse(rest)?, &env, running.as_ref())?).await
         }
-        Some((command, rest)) if command == "edge" => edge::run(Options::parse(rest)?.output()?).await,
+        Some((command, rest)) if command == "edge" => {
+            edge::run(Edge::of(&Options::parse(rest)?, running.as_ref())?).await
+        }
         Some((command, rest)) if command == "load" => {
             load::run(Load::of(Options::parse(rest)?, &env, running.as_ref())?).await
         }

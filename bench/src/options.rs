@@ -37,10 +37,12 @@ pub const USAGE: &str =
                    local test -- target/release/bench discover
        bench discover --gateway [--offers ...] [--requests 300]
                    through the running gateway, whose database keeps the offers (`make clean-db`)
+       bench edge [--seconds 10] [--registry FILE] [--url http://127.0.0.1:4000] [--concurrency 32]
+                   with the REGISTRY_FILE of a running gateway, which is overwritten: also through that gateway
        all but floor, compare, slow, overload and load: [--json FILE] [--svg FILE]";
 
 const SWITCHES: [&str; 3] = ["fill", "floor", "gateway"];
-const VALUES: [&str; 19] = [
+const VALUES: [&str; 20] = [
     "other",
     "rounds",
     "url",
@@ -52,6 +54,7 @@ const VALUES: [&str; 19] = [
     "pids",
     "database-url",
     "redis-url",
+    "registry",
     "json",
     "svg",
     "offers",
@@ -132,6 +135,40 @@ impl Options {
         let each = each.collect::<Result<Vec<_>, _>>().with_context(|| format!("--{name} {text}"))?;
         ensure!(each.iter().all(|one| (1..=most).contains(one)), "--{name}: from 1 to {most}");
         Ok(each)
+    }
+}
+
+/// `bench edge`.
+#[derive(Debug)]
+pub struct Edge {
+    /// How long each measurement of signed messages lasts.
+    pub lasts: Duration,
+    /// The file in which the running gateway looks participants up; none: only the edge is measured.
+    pub registry: Option<PathBuf>,
+    /// The running gateway.
+    pub url: String,
+    /// Messages under way at once through it.
+    pub at_once: usize,
+    /// Where the numbers go.
+    pub output: Output,
+}
+
+impl Edge {
+    /// Of the command line, over the running system.
+    ///
+    /// # Errors
+    /// Names the option that cannot be used.
+    pub fn of(options: &Options, running: Option<&Running>) -> anyhow::Result<Self> {
+        let seconds = options.value("seconds", 10_u64)?;
+        ensure!(seconds > 0, "--seconds: at least 1");
+        let at_once = options.numbers("concurrency", "32", 1_000)?;
+        Ok(Self {
+            lasts: Duration::from_secs(seconds),
+            registry: options.text("registry").map(PathBuf::from),
+            url: bap_url(options, running)?,
+            at_once: at_once.first().copied().context("concurrency")?,
+            output: options.output()?,
+        })
     }
 }
 

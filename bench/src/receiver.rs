@@ -23,6 +23,7 @@ struct Callback {
 
 #[derive(Deserialize)]
 struct Context {
+    #[serde(alias = "messageId")]
     message_id: String,
 }
 
@@ -45,7 +46,10 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let uri = format!("http://{}", listener.local_addr()?);
         let heard = Heard::default();
-        let app = Router::new().route("/callbacks/{action}", post(hear)).with_state(heard.clone());
+        let app = Router::new()
+            .route("/callbacks/{action}", post(hear))
+            .route("/{action}", post(hear))
+            .with_state(heard.clone());
         let mut serving = JoinSet::new();
         serving.spawn(async move {
             if let Err(error) = axum::serve(listener, app).await {

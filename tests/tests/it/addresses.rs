@@ -23,11 +23,12 @@ use tokio_rustls::{
 };
 
 use crate::{
-    beckn::{self, Message},
+    beckn::{self, Message, OWN_BAP},
     client::{ALPHA, Answer, Client, until},
     dns::Nameserver,
     programs::{Place, Programs},
     receiver::Receiver,
+    signing::{Participant, Registry},
     system::{Setup, System},
 };
 
@@ -65,14 +66,13 @@ fn port_of(receiver: &Receiver) -> u16 {
 }
 
 /// With peers at ALLOWED only, and what else is told.
-async fn guarded(more: [(&'static str, String); 3]) -> System {
-    let [a, b, c] = more;
-    let more = [("PEER_ALLOW", ALLOWED.to_owned()), a, b, c, Default::default(), Default::default()];
+async fn guarded(more: &[(&'static str, String)]) -> System {
+    let more = [&[("PEER_ALLOW", ALLOWED.to_owned())], more].concat();
     System::with(Setup { more, ..Setup::default() }).await
 }
 
 async fn resolving(nameserver: &Nameserver) -> System {
-    guarded([("PEER_DNS", nameserver.address.to_string()), Default::default(), Default::default()]).await
+    guarded(&[("PEER_DNS", nameserver.address.to_string())]).await
 }
 
 fn select(client: &Client, uri: &str) -> Message {
@@ -203,7 +203,7 @@ const UNUSABLE: [(&str, &str); 22] = [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_may_not_be_called_is_refused_before_the_ack_however_it_is_spelled() {
-    let system = guarded(Default::default()).await;
+    let system = guarded(&[]).await;
     let canary = Canary::at("127.0.0.1", 0).await;
     let port = canary.address.port();
     let more = [Canary::at(FORBIDDEN, port).await, Canary::at("::1", port).await];
@@ -236,7 +236,7 @@ async fn what_may_not_be_called_is_refused_before_the_ack_however_it_is_spelled(
 
 #[tokio::test]
 async fn what_is_no_address_is_refused_with_the_reason() {
-    let system = guarded(Default::default()).await;
+    let system = guarded(&[]).await;
     let canary = Canary::at("127.0.0.1", 0).await;
     for (uri, sentence) in UNUSABLE {
         let uri = uri.replace("{port}", &canary.address.port().to_string());
@@ -326,7 +326,7 @@ async fn a_name_that_leads_elsewhere_each_time_it_is_asked_never_leads_where_it_
 
 #[tokio::test]
 async fn what_is_stored_and_no_longer_allowed_is_dead_and_not_called() {
-    let system = guarded(Default::default()).await;
+    let system = guarded(&[]).await;
     let canary = Canary::at(FORBIDDEN, 0).await;
     // Nobody listens there: it is to be sent again.
     accepted(&system, &select(&system, &format!("http://{ALLOWED}:1025"))).await;
@@ -369,7 +369,7 @@ async fn an_https_peer_is_called_if_its_certificate_is_its_own() {
     let (unknown, other_file) = authority("unknown");
     let nameserver = Nameserver::start(|_, _| vec![ALLOWED.parse().unwrap()]).await;
     let dns = ("PEER_DNS", nameserver.address.to_string());
-    let system = guarded([dns, ("PEER_CA_FILE", file.clone()), Default::default()]).await;
+    let system = guarded(&[dns, ("PEER_CA_FILE", file.clone())]).await;
     let right = Receiver::behind(acceptor(&known, "right.example"), ALLOWED).await;
     let literal = Receiver::behind(acceptor(&known, ALLOWED), ALLOWED).await;
     let named_otherwise = Receiver::behind(acceptor(&known, "other.example"), ALLOWED).await;
@@ -396,24 +396,27 @@ const OPERATOR: &str = "3c9f0a17b52e4d688a1be07f5d2c9463";
 #[tokio::test]
 async fn a_gateway_on_the_network_takes_beckn_messages_from_known_peers_only() {
     let nameserver = Nameserver::start(|_, _| vec!["127.0.0.4".parse().unwrap()]).await;
-    let system = System::with(Setup {
-        more: [
-            ("PEER_ALLOW", format!("{ALLOWED},known.example")),
-            ("PEER_DNS", nameserver.address.to_string()),
-            Default::default(),
-            // The listeners are the test's own, on loopback; what is configured counts.
-            ("BIND_ADDR", "0.0.0.0".into()),
-            ("AUTH", "keys".into()),
-            ("OPERATOR_KEY", OPERATOR.into()),
-        ],
-        ..Setup::default()
-    })
-    .await;
+    let registry = Registry::new();
+    let [bap, bpp] = [Participant::new(OWN_BAP, 1), Participant::new("bpp.p2p-trading.local", 2)];
+    let mut more = vec![
+        ("PEER_ALLOW", format!("{ALLOWED},known.example")),
+        ("PEER_DNS", nameserver.address.to_string()),
+        // The listeners are the test's own, on loopback; what is configured counts.
+        ("BIND_ADDR", "0.0.0.0".into()),
+        ("AUTH", "keys".into()),
+        ("OPERATOR_KEY", OPERATOR.into()),
+    ];
+    more.extend(registry.variables(&bap, &bpp));
+    let system = System::with(Setup { more, ..Setup::default() }).await;
     let receiver = Receiver::at(ALLOWED).await;
+    let sender = Participant::new("bap.elsewhere", 3);
+    registry.has(&[sender.registered(&receiver.uri)]);
     let from = |address: &str| system.client.calling_from(address.parse().unwrap());
     // An allowed address, that of an allowed name, and our own.
-    for (n, sender) in [ALLOWED, "127.0.0.4", "127.0.0.1"].into_iter().enumerate() {
-        accepted(&from(sender), &select(&system, &receiver.uri)).await;
+    for (n, address) in [ALLOWED, "127.0.0.4", "127.0.0.1"].into_iter().enumerate() {
+        let message = select(&system, &receiver.uri);
+        let signed = system.client.saying("authorization", &sender.signs(&message.text(), 0));
+        accepted(&signed.calling_from(address.parse().unwrap()), &message).await;
         receiver.has(n + 1).await;
     }
     let stranger = from(FORBIDDEN);

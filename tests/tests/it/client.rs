@@ -1,6 +1,6 @@
 //! A buyer's HTTP client, and one trade as it sees it.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use p2p_domain::Clock;
 use reqwest::{
@@ -115,19 +115,24 @@ pub fn http() -> reqwest::ClientBuilder {
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
+    /// In every request.
+    headers: HeaderMap,
+    /// From where it calls; anywhere when none.
+    address: Option<IpAddr>,
     pub bap: String,
     pub cds: String,
 }
 
 impl Client {
     pub fn new(bap: String, cds: String) -> Self {
-        Self { http: http().build().unwrap(), bap, cds }
+        Self { http: http().build().unwrap(), headers: HeaderMap::new(), address: None, bap, cds }
     }
 
     /// The same, with a header in every request.
     pub fn saying(&self, name: &'static str, value: &str) -> Self {
-        let headers = HeaderMap::from_iter([(HeaderName::from_static(name), value.parse().unwrap())]);
-        Self { http: http().default_headers(headers).build().unwrap(), ..self.clone() }
+        let mut saying = self.clone();
+        saying.headers.insert(HeaderName::from_static(name), value.parse().unwrap());
+        saying.rebuilt()
     }
 
     /// The same, which waits so long for an answer.
@@ -136,8 +141,13 @@ impl Client {
     }
 
     /// The same, from another address of this machine.
-    pub fn calling_from(&self, address: std::net::IpAddr) -> Self {
-        Self { http: http().local_address(address).build().unwrap(), ..self.clone() }
+    pub fn calling_from(&self, address: IpAddr) -> Self {
+        Self { address: Some(address), ..self.clone() }.rebuilt()
+    }
+
+    fn rebuilt(self) -> Self {
+        let builder = http().default_headers(self.headers.clone()).local_address(self.address);
+        Self { http: builder.build().unwrap(), ..self }
     }
 
     /// None when there is no answer.

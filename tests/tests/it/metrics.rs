@@ -91,6 +91,7 @@ const CONTRACT: [(&str, &[&str]); 4] = [
             "rpc_client_call_duration_seconds",
             "beckn_action_duration_seconds",
             "beckn_callbacks_total",
+            "beckn_publications_total",
             "beckn_delivery_duration_seconds",
         ],
     ),

@@ -8,7 +8,9 @@ use p2p_catalog::{
     model::Rows,
 };
 use p2p_domain::OrderId;
-use p2p_order::model::{Ask, Catalog, Fate, Order, Reservation, Reserved, Step, Stood, Variant, Wait, What, run};
+use p2p_order::model::{
+    Ask, Catalog, Fate, Order, Reservation, Reserved, Step, Stood, Variant, Wait, What, run,
+};
 use p2p_testkit::interleavings;
 use proptest::prelude::*;
 

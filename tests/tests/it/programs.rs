@@ -6,6 +6,7 @@ use std::{
     os::unix::process::ExitStatusExt,
     path::PathBuf,
     process::{ExitStatus, Stdio},
+    sync::LazyLock,
 };
 
 use nix::{
@@ -21,6 +22,7 @@ use tokio::{
     time::{Duration, timeout},
 };
 use tonic::transport::Channel;
+use uuid::Uuid;
 
 use crate::{
     client::{Client, PATIENCE, until},
@@ -118,9 +120,12 @@ impl Program {
     }
 }
 
+/// Names this run among all whose logs lie in the same folder: numbers of processes come again.
+static RUN: LazyLock<Uuid> = LazyLock::new(Uuid::new_v4);
+
 /// Where a program of this test logs.
 pub fn log_of(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.log", std::process::id()))
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.log", *RUN))
 }
 
 /// One gateway's place.

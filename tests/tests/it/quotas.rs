@@ -11,7 +11,7 @@ use crate::{
 const OPERATOR: &str = "operator-key-of-this-test-0123456789abcdef";
 
 async fn bounded() -> System {
-    let more = [
+    let more = vec![
         ("AUTH", "keys".to_owned()),
         ("OPERATOR_KEY", OPERATOR.to_owned()),
         ("BAP_HOLD_KWH", "5".to_owned()),

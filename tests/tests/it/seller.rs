@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Asks the seller's API.
-async fn ask(client: &Client, method: Method, path: &str, body: &str) -> Answer {
+pub async fn ask(client: &Client, method: Method, path: &str, body: &str) -> Answer {
     let body = Some(body.as_bytes().to_vec()).filter(|body| !body.is_empty());
     client.send(method, &format!("{}/seller/{path}", client.bap), body).await
 }
@@ -28,21 +28,21 @@ async fn post(client: &Client, path: &str, body: &Value) -> Answer {
 }
 
 /// Makes something and returns its id.
-async fn made(client: &Client, noun: &str, path: &str, body: &Value) -> String {
+pub async fn made(client: &Client, noun: &str, path: &str, body: &Value) -> String {
     let answer = post(client, path, body).await;
     assert_eq!((answer.status, &answer.json["status"]), (200, &json!("ok")), "{path} {}", answer.text);
     answer.json[noun]["id"].as_str().unwrap().to_owned()
 }
 
 /// A new provider with 100 kWh of wind.
-async fn newcomer(client: &Client) -> (String, String) {
+pub async fn newcomer(client: &Client) -> (String, String) {
     let provider = made(client, "provider", "register", &json!({"name": "Gamma Wind"})).await;
     let item = json!({"provider_id": provider, "source_type": "WIND", "available_qty": 100});
     let item = made(client, "item", "items", &item).await;
     (provider, item)
 }
 
-fn offer_of(provider: &str, item: &str, kwh: u32) -> Value {
+pub fn offer_of(provider: &str, item: &str, kwh: u32) -> Value {
     json!({
         "item_id": item, "provider_id": provider, "price_per_kwh": 0.07, "max_qty": kwh, "time_window": window(),
     })

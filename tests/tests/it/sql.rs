@@ -97,9 +97,9 @@ const UNSOUND: [(&str, &str); 6] = [
         SELECT id FROM catalog.catalog_items WHERE available_qty + reserved_qty + sold_qty <> total_qty"),
     ("blocks that are not what the counters say", "
         SELECT o.id FROM catalog.catalog_offers o
-        WHERE (SELECT coalesce(sum(blocks), 0) FROM catalog.block_runs WHERE offer_id = o.id AND status = 'SOLD') <> sold_qty
-           OR (SELECT coalesce(sum(blocks), 0) FROM catalog.block_runs WHERE offer_id = o.id AND status = 'RESERVED') <> reserved_qty
-           OR (SELECT coalesce(sum(blocks), 0) FROM catalog.block_runs WHERE offer_id = o.id AND status = 'AVAILABLE') <> available_qty"),
+        WHERE block_qty * (SELECT coalesce(sum(blocks), 0) FROM catalog.block_runs WHERE offer_id = o.id AND status = 'SOLD') <> sold_qty
+           OR block_qty * (SELECT coalesce(sum(blocks), 0) FROM catalog.block_runs WHERE offer_id = o.id AND status = 'RESERVED') <> reserved_qty
+           OR block_qty * (SELECT coalesce(sum(blocks), 0) FROM catalog.block_runs WHERE offer_id = o.id AND status = 'AVAILABLE') <> available_qty"),
     ("ACTIVE without SOLD blocks, PENDING without HELD ones", "
         SELECT o.id::text || ' ' || o.status || ' ' || coalesce(r.status, 'nothing') FROM orders.orders o
         LEFT JOIN catalog.reservations r ON r.order_id = o.id::text

@@ -40,8 +40,8 @@ pub struct Setup {
     pub redis: Redis,
     /// Counts what gateway and order service ask of the services.
     pub calls: Option<Calls>,
-    /// Variables that few tests set.
-    pub more: [(&'static str, String); 6],
+    /// Variables that few tests set; they win.
+    pub more: Vec<(&'static str, String)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,16 +63,16 @@ impl Default for Setup {
             reconcile_seconds: "60",
             redis: Redis::Here,
             calls: None,
-            more: Default::default(),
+            more: Vec::new(),
         }
     }
 }
 
 /// GATEWAY_ID is the first.
-type Variables = [(&'static str, String); 28];
+type Variables = Vec<(&'static str, String)>;
 
 fn environment(variables: &Variables) -> Env {
-    Env::of(variables.each_ref().map(|(name, value)| (*name, value.as_str())))
+    Env::of([]).with(variables.iter().map(|(name, value)| (*name, value.as_str())))
 }
 
 /// A running system with the seed's rows.
@@ -149,8 +149,7 @@ impl System {
             None => service.to_string(),
         };
         let [api, actions, callbacks, of_cds, waiting] = setup.at_once.map(str::to_owned);
-        let [peers, dns, certificates, listens, auth, operator] = setup.more.clone();
-        let variables = [
+        let mut variables = vec![
             ("GATEWAY_ID", "first".to_owned()),
             ("DATABASE_URL", database.clone()),
             (p2p_testkit::ALLOW_OFF.0, p2p_testkit::ALLOW_OFF.1.to_owned()),
@@ -174,13 +173,8 @@ impl System {
             ("RECONCILE_INTERVAL_SECONDS", setup.reconcile_seconds.into()),
             // A busy machine is slow, and these tests are not about slowness.
             ("ACK_DEADLINE_MS", "5000".into()),
-            peers,
-            dns,
-            certificates,
-            listens,
-            auth,
-            operator,
         ];
+        variables.extend(setup.more.clone());
         let env = environment(&variables);
         let stop = Stop::new();
         tokio::spawn(p2p_catalog::serve(p2p_catalog::Config::from_env(&env).unwrap(), catalog, stop.clone()));
@@ -242,9 +236,14 @@ impl System {
         assert_eq!(self.violations().await, [""; 0]);
     }
 
+    /// Items and offers, over gRPC.
+    pub async fn catalog(&self) -> CatalogServiceClient<Channel> {
+        CatalogServiceClient::connect(format!("http://{}", self.catalog)).await.unwrap()
+    }
+
     /// What the catalog counts of an offer, over gRPC.
     pub async fn blocks(&self, offer: &str) -> BlockStats {
-        let mut catalog = CatalogServiceClient::connect(format!("http://{}", self.catalog)).await.unwrap();
+        let mut catalog = self.catalog().await;
         let request = GetBlockStatsRequest { offer_ids: vec![offer.to_owned()] };
         catalog.get_block_stats(request).await.unwrap().into_inner().stats.remove(0)
     }

@@ -110,8 +110,13 @@ fn every_route_is_declared_for_whom_its_path_says() {
             ("seller", _) => Who::Provider,
             ("operator" | "sync", _) => Who::Operator,
             ("health", _) => Who::Probe,
-            ("catalog", _) => Who::Anyone,
-            ("callbacks" | "discover" | "select" | "init" | "confirm" | "status" | "cancel", _) => Who::Peer,
+            ("catalog", "/catalog") => Who::Anyone,
+            (
+                "callbacks" | "discover" | "select" | "init" | "confirm" | "status" | "cancel" | "catalog",
+                _,
+            )
+            | ("update" | "track" | "rate" | "support", _) => Who::Peer,
+            (callback, _) if callback.starts_with("on_") => Who::Peer,
             _ => panic!("{method} {path}: say here whom it is for"),
         };
         assert_eq!(who, wanted, "{method} {path}");

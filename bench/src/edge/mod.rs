@@ -1,5 +1,8 @@
-//! `bench edge`: what the gateway does with the body of a Beckn action before it asks anybody, on one core.
+//! `bench edge`: what the gateway does with the body of a Beckn action before it asks anybody, on one core; and with a
+//! signed one, on two.
 #![allow(clippy::float_arithmetic, reason = "rates are reported, nothing is decided by them")]
+
+mod signed;
 
 use std::hint::black_box;
 
@@ -12,7 +15,7 @@ use tokio::task::spawn_blocking;
 
 use crate::{
     medians::{Measured, medians},
-    output::Output,
+    options,
     plot::{Plot, number},
     run::load,
 };
@@ -29,11 +32,18 @@ struct Action {
     allocated_bytes: u64,
 }
 
+/// All of it.
+#[derive(Debug, Serialize)]
+struct Results {
+    read: Vec<Action>,
+    signed: Vec<signed::Measured>,
+}
+
 /// Measures each action, and counts what it allocates.
 ///
 /// # Errors
 /// When the gateway would refuse what is measured.
-pub async fn run(output: Output) -> anyhow::Result<()> {
+pub async fn run(options: options::Edge) -> anyhow::Result<()> {
     println!("Beckn actions read and checked, on one core (load before {})", load());
     let actions = spawn_blocking(measure).await??;
     println!(
@@ -47,11 +57,17 @@ pub async fn run(output: Output) -> anyhow::Result<()> {
             nanoseconds / 1e3
         );
     }
+    let mut signed = signed::at_the_edge(options.lasts).await?;
+    if let Some(registry) = &options.registry {
+        signed.push(signed::durably(&options, registry).await?);
+    }
+    signed::tell(&signed);
     let point = |action: &Action| (number(action.bytes as u64), action.messages_per_second);
     let line = |action: &Action| (action.action.to_owned(), vec![point(action)]);
     let title = "Beckn actions read and checked on one core".to_owned();
     let lines = actions.iter().map(line).collect();
-    output.write(&actions, &Plot { title, x: "bytes", y: "messages/s", lines })
+    let plot = Plot { title, x: "bytes", y: "messages/s", lines };
+    options.output.write(&Results { read: actions, signed }, &plot)
 }
 
 fn measure() -> anyhow::Result<Vec<Action>> {

@@ -12,7 +12,7 @@ const PROGRAMS: [&str; 5] = ["migrate", "catalog", "matching", "order", "gateway
 /// A one-shot program, and an image that holds nothing but its program.
 const WITHOUT_HEALTH: [&str; 2] = ["migrate", "otel-collector"];
 /// What no default may stand in for.
-const SECRETS: [&str; 7] = [
+const SECRETS: [&str; 9] = [
     "POSTGRES_PASSWORD",
     "CATALOG_PASSWORD",
     "MATCHING_PASSWORD",
@@ -20,6 +20,19 @@ const SECRETS: [&str; 7] = [
     "REDIS_PASSWORD",
     "SERVICE_TOKEN",
     "OPERATOR_KEY",
+    "BAP_SIGNING_KEYS",
+    "BPP_SIGNING_KEYS",
+];
+/// What is no secret, and has no default either.
+const MUST_BE_SAID: [&str; 8] = [
+    "BAP_ADDRESS",
+    "BAP_ID",
+    "BPP_ID",
+    "BAP_URI",
+    "BPP_URI",
+    "ALLOWED_NETWORKS",
+    "PEER_ALLOW",
+    "PEER_SENDERS",
 ];
 
 type Services = BTreeMap<String, Map<String, Value>>;
@@ -125,7 +138,12 @@ fn programs_ask_for_keys_in_production_and_count_as_loopback_in_development() {
         let environment = &development[*program]["environment"];
         assert_eq!(environment["PUBLISHED_ADDR"], "127.0.0.1", "{program}");
     }
-    assert_eq!(production["gateway"]["environment"]["OPERATOR_KEY"], "${OPERATOR_KEY:?set it}");
+    let gateway = &production["gateway"]["environment"];
+    assert_eq!(gateway["OPERATOR_KEY"], "${OPERATOR_KEY:?set it}");
+    for name in MUST_BE_SAID.into_iter().filter(|name| *name != "BAP_ADDRESS") {
+        assert!(gateway[name].as_str().unwrap().starts_with(&format!("${{{name}:?")), "{name}");
+    }
+    assert_eq!(gateway["REGISTRY_TYPE"], "${REGISTRY_TYPE:-dedi}");
 }
 
 #[test]
@@ -252,8 +270,7 @@ fn docker_compose_itself_reads_both_and_refuses_production_without_its_secrets()
     };
     let answer = read(DEVELOPMENT, &[]);
     assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
-    let wanted =
-        [&SECRETS[..], &["BAP_ADDRESS", "BAP_URI", "BPP_URI", "PEER_ALLOW", "PEER_SENDERS"]].concat();
+    let wanted = [&SECRETS[..], &MUST_BE_SAID[..]].concat();
     let answer = read(PRODUCTION, &wanted);
     assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
     for missing in &wanted {

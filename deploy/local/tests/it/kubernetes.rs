@@ -10,6 +10,9 @@ const FOLDER: &str = "deploy/kubernetes";
 const OVERLAYS: [&str; 2] = ["dev", "production"];
 const SERVICES: [&str; 3] = ["catalog", "matching", "order"];
 const PROGRAMS: [&str; 4] = ["catalog", "matching", "order", "gateway"];
+/// Beside the databases' URLs.
+const SECRETS: [&str; 5] =
+    ["REDIS_URL", "SERVICE_TOKEN", "OPERATOR_KEY", "BAP_SIGNING_KEYS", "BPP_SIGNING_KEYS"];
 const NAME: &str = "app.kubernetes.io/name";
 /// Named by a pod's own field, for another variable to show.
 const FROM_THE_POD: [&str; 1] = ["POD_NAME"];
@@ -181,8 +184,7 @@ fn programs_are_given_only_variables_that_they_read_and_secrets_by_reference() {
                 let variable_name = variable["name"].as_str().unwrap();
                 let is_known = known.contains(variable_name) || FROM_THE_POD.contains(&variable_name);
                 assert!(is_known, "{name}: {variable_name}");
-                let is_secret = variable_name.ends_with("DATABASE_URL")
-                    || ["REDIS_URL", "SERVICE_TOKEN", "OPERATOR_KEY"].contains(&variable_name);
+                let is_secret = variable_name.ends_with("DATABASE_URL") || SECRETS.contains(&variable_name);
                 assert_eq!(
                     is_secret,
                     variable["valueFrom"]["secretKeyRef"].is_object(),
@@ -219,7 +221,21 @@ fn programs_know_one_another_by_a_token_and_the_gateway_its_operator_by_a_key() 
         }
         let env = &container(&objects.one("Deployment", "gateway")["spec"]["template"])["env"];
         assert_eq!(key(env, "OPERATOR_KEY"), "operator-key");
+        assert_eq!(key(env, "BAP_SIGNING_KEYS"), "bap-signing-keys");
+        assert_eq!(key(env, "BPP_SIGNING_KEYS"), "bpp-signing-keys");
     });
+}
+
+/// Reached from the network it starts with keys and a registry only.
+#[test]
+fn the_gateway_in_production_can_sign_and_look_up_who_has_signed() {
+    let production = repository::yaml(format!("{FOLDER}/overlays/production/kustomization.yaml"));
+    let maps = production["configMapGenerator"].as_array().unwrap();
+    let gateway = maps.iter().find(|map| map["name"] == "p2p-gateway").unwrap();
+    let literals = texts(&gateway["literals"]);
+    for name in ["BAP_ID", "BPP_ID", "REGISTRY_TYPE", "ALLOWED_NETWORKS"] {
+        assert!(literals.iter().any(|literal| literal.starts_with(&format!("{name}="))), "{name}");
+    }
 }
 
 /// A certificate's files in each program, and services that ask themselves: the kubelet speaks no TLS to gRPC.

@@ -114,7 +114,8 @@ impl Config {
             }
         }
         if self.registry.source == Source::None && self.policy != Policy::Off {
-            let why = "SIGNATURES needs it unless off: dedi, classic or file, with REGISTRY_URL or REGISTRY_FILE";
+            let why =
+                "SIGNATURES needs it unless off: dedi, classic or file, with REGISTRY_URL or REGISTRY_FILE";
             return Err(EnvError::Unusable { name: "REGISTRY_TYPE", why: why.into() });
         }
         Ok(())

@@ -85,7 +85,8 @@ impl Exchange {
         accepted_at: Instant,
     ) -> Result<Response, Status> {
         failpoint!("gateway.accept.{action}.planned");
-        let message = received(&envelope.context, body, signed);
+        let context = &envelope.context;
+        let message = received(context.bap_id.as_str(), context, body, signed);
         #[cfg(feature = "planted-bugs")]
         let message = self.forgotten(message).await;
         let accepted = Accepted { action, context: envelope.context.clone(), message, accepted_at };
@@ -309,10 +310,10 @@ pub fn acceptable(
     peers.can_answer(envelope)
 }
 
-/// A message as the mailbox keeps it.
-pub(super) fn received(context: &Context, body: &str, signed: Option<&Signed>) -> ReceivedMessage {
+/// A message of this sender as the mailbox keeps it.
+pub fn received(sender: &str, context: &Context, body: &str, signed: Option<&Signed>) -> ReceivedMessage {
     ReceivedMessage {
-        sender: context.bap_id.to_string(),
+        sender: sender.to_owned(),
         action: context.action.clone(),
         message_id: context.message_id.to_string(),
         bap_id: context.bap_id.to_string(),

@@ -14,7 +14,7 @@ mod planted;
 mod queue;
 mod unasked;
 
-pub use accept::acceptable;
+pub use accept::{acceptable, received};
 pub use deliver::{NO_CALLBACK, Sent, says_no_callback};
 
 use std::{

@@ -10,19 +10,17 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use p2p_proto::{
-    order::{Outcome, ReceivedMessage, RecordRequest, Verdict},
+    order::{Outcome, RecordRequest, Verdict},
     timestamp,
 };
-use p2p_runtime::{
-    failpoint,
-    trace::{self, FutureExt},
-};
+use p2p_runtime::{failpoint, trace::FutureExt};
 use serde_json::{Map, Value};
 
 use self::{adds::what_it_adds, parts::as_heard};
 use crate::{
     app::App,
     beckn::{self, Action, Envelope, ErrorBody, Fault, Invalid, Profile, lts_code, rejection, seed_code},
+    exchange::received,
     observe::{current_request_id, facts, in_trade},
     reply::{self as messages, ApiError, json, reply, status_of_fault},
     signed::{Side, Signed},
@@ -216,16 +214,7 @@ async fn take(
     let failed = matches!(heard, Heard::Failed(_));
     let request = RecordRequest {
         gateway: Some(app.exchange.gateway()?),
-        message: Some(ReceivedMessage {
-            sender: sender.to_owned(),
-            action: context.action.clone(),
-            message_id: context.message_id.to_string(),
-            bap_id: context.bap_id.to_string(),
-            transaction_id: context.transaction_id.to_string(),
-            body: body.to_owned(),
-            traceparent: trace::traceparent(),
-            authorization: signed.map(Signed::authorization).unwrap_or_default(),
-        }),
+        message: Some(received(sender, context, body, signed)),
         verdict: Some(Verdict { refusal: None, timestamp: Some(timestamp(now)) }),
         buyer_json: serde_json::to_string(&own).map_err(|_e| ApiError::internal())?,
         ..RecordRequest::default()

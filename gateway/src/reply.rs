@@ -20,7 +20,7 @@ use tonic::{Code, Status};
 use crate::{
     access::Who,
     app::App,
-    beckn::{ErrorBody, Fault, Reply, code, turned_away, unfit},
+    beckn::{ErrorBody, Fault, Invalid, Reply, code, rejection, turned_away, unfit},
     named::not_found,
     observe::current_request_id,
     signed::Presented,
@@ -44,6 +44,12 @@ pub fn json_text(status: StatusCode, text: String) -> Response {
 /// An answer of Beckn.
 pub fn reply(reply: Reply) -> Response {
     json_text(StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), reply.text)
+}
+
+/// The answer to a message that is not stored; `code` is of the seed's.
+pub fn rejected(invalid: &Invalid, status: StatusCode, code: &str, at: DateTime<Utc>) -> Response {
+    let error = ErrorBody::new(code, invalid.why());
+    reply(rejection(invalid, status.as_u16(), at, error, current_request_id()))
 }
 
 /// How what is refused before anything is asked about it is answered (beckn-network.md §2).

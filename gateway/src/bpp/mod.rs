@@ -15,13 +15,12 @@ use crate::{
     app::App,
     beckn::{
         self, Action, Asked, AskedLine, Confirmed, Context, Envelope, ErrorBody, Fault, Invalid, Profile,
-        Said, code, lts::published::base, lts_code, rejection, seed_code,
+        Said, code, lts::published::base, lts_code, seed_code,
     },
     cds,
     exchange::Exchange,
     metrics,
-    observe::current_request_id,
-    reply::{Message, reply, status_of_fault},
+    reply::{Message, rejected, reply, status_of_fault},
     services::broken,
     signed::Side,
 };
@@ -144,9 +143,8 @@ pub fn not_built(app: &App, word: &str, message: &Message) -> Response {
 
 fn refused(app: &App, invalid: &Invalid) -> Response {
     let status = status_of_fault(&invalid.fault);
-    let error = ErrorBody::new(seed_code(&invalid.fault), invalid.why());
-    let answer = rejection(invalid, status.as_u16(), app.clock.now(), error, current_request_id());
-    app.signatures.challenge(Side::Bpp, &invalid.fault, reply(answer))
+    let answer = rejected(invalid, status, seed_code(&invalid.fault), app.clock.now());
+    app.signatures.challenge(Side::Bpp, &invalid.fault, answer)
 }
 
 /// Reads what an action asks for, and what there is to say to it.

@@ -19,14 +19,13 @@ use super::{Exchange, conclude::Accepted};
 use crate::{
     access::Auth,
     beckn::{
-        Action, Context, Envelope, ErrorBody, Fault, Invalid, acknowledgement, code, lts_code, rejection,
-        seed_code,
+        Action, Context, Envelope, ErrorBody, Fault, Invalid, acknowledgement, code, lts_code, seed_code,
     },
     bpp::{self, Look, Plan, Wish},
     metrics,
-    observe::{current_request_id, facts, in_trade},
+    observe::{facts, in_trade},
     peers::Peers,
-    reply::{Message, reply, sentence_of, status_of, status_of_fault},
+    reply::{Message, rejected, reply, sentence_of, status_of, status_of_fault},
     signed::{Side, Signatures, Signed},
     transaction::Way,
 };
@@ -230,13 +229,13 @@ impl Exchange {
         let Some(verdict) = verdict.filter(|_| outcome != Outcome::Conflict) else {
             let why = "this message_id was used before for another message";
             let invalid = envelope.invalid(Fault::new(lts_code::CTX_MESSAGE_ID_DUPLICATE, why));
-            let answer = self.rejected(&invalid, StatusCode::CONFLICT, code::INVALID);
+            let answer = rejected(&invalid, StatusCode::CONFLICT, code::INVALID, self.clock.now());
             return Ok(metrics::acknowledged(answer, true, Outcome::Conflict));
         };
         if outcome == Outcome::Replayed {
             let why = "this message came before under the same signature; it is done once";
             let invalid = envelope.invalid(Fault::new(lts_code::AUT_REPLAY_DETECTED, why));
-            let answer = self.rejected(&invalid, StatusCode::UNAUTHORIZED, code::REPLAYED);
+            let answer = rejected(&invalid, StatusCode::UNAUTHORIZED, code::REPLAYED, self.clock.now());
             let answer = self.signatures.challenge(Side::Bpp, &invalid.fault, answer);
             return Ok(metrics::acknowledged(answer, true, outcome));
         }
@@ -260,7 +259,7 @@ impl Exchange {
 
     fn unreadable(&self, invalid: Invalid) -> Response {
         let status = status_of_fault(&invalid.fault);
-        let answer = self.rejected(&invalid, status, seed_code(&invalid.fault));
+        let answer = rejected(&invalid, status, seed_code(&invalid.fault), self.clock.now());
         metrics::unreadable(self.signatures.challenge(Side::Bpp, &invalid.fault, answer))
     }
 
@@ -275,13 +274,7 @@ impl Exchange {
             _ => (StatusCode::SERVICE_UNAVAILABLE, code::INTERNAL, lts_code::NET_DOWNSTREAM_UNAVAILABLE),
         };
         let invalid = envelope.invalid(Fault::new(registered, sentence_of(status)));
-        metrics::unavailable(self.rejected(&invalid, http, code))
-    }
-
-    /// The answer to what is not stored.
-    fn rejected(&self, invalid: &Invalid, status: StatusCode, code: &str) -> Response {
-        let error = ErrorBody::new(code, invalid.why());
-        reply(rejection(invalid, status.as_u16(), self.clock.now(), error, current_request_id()))
+        metrics::unavailable(rejected(&invalid, http, code, self.clock.now()))
     }
 }
 

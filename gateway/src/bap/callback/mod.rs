@@ -19,9 +19,9 @@ use serde_json::{Map, Value};
 use self::{adds::what_it_adds, parts::as_heard};
 use crate::{
     app::App,
-    beckn::{self, Action, Envelope, ErrorBody, Fault, Invalid, Profile, lts_code, rejection, seed_code},
+    beckn::{self, Action, Envelope, Fault, Invalid, Profile, lts_code, seed_code},
     exchange::received,
-    observe::{current_request_id, facts, in_trade},
+    observe::{facts, in_trade},
     reply::{self as messages, ApiError, json, reply, status_of_fault},
     signed::{Side, Signed},
     transaction::{Heard, Loaded, Message, Step, Way},
@@ -149,8 +149,7 @@ fn answer(app: &App, invalid: &Invalid) -> Response {
 }
 
 fn rejected(app: &App, invalid: &Invalid, status: StatusCode) -> Response {
-    let error = ErrorBody::new(seed_code(&invalid.fault), invalid.why());
-    reply(rejection(invalid, status.as_u16(), app.clock.now(), error, current_request_id()))
+    messages::rejected(invalid, status, seed_code(&invalid.fault), app.clock.now())
 }
 
 /// What became of a callback.
